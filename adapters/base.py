@@ -1,0 +1,80 @@
+"""The adapter protocol: facts, requests out, answers in, a snapshot at the end. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from adapters.errors import UpstreamError
+from adapters.model import Operation, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call to a marketplace. `headers` hold secrets, so they stay out of the repr."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: status, headers (lower-case names) and the whole body, decompressed."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+Asking = Generator[Request, Answer, Snapshot]
+"""Yields requests, is sent their answers, returns the snapshot. Driving it twice with equal answers gives equal
+snapshots, so an answer that was kept can be read again later."""
+
+
+class Account(BaseModel):
+    """A configured seller account. Each adapter subclasses it with its credentials (`SecretStr`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str
+    marketplace: str
+    base_url: str
+    limit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One kind of batch that a marketplace hands out ids for."""
+
+    name: str
+    """As in REFs and keys: `idefix-fast-listing`. The GraphQL enum value is `IDEFIX_FAST_LISTING`."""
+    description: str
+    operation: Operation
+
+
+class Adapter(Protocol):
+    """What the rest of the gateway knows of a marketplace."""
+
+    marketplace: ClassVar[str]
+    title: ClassVar[str]
+    sources: ClassVar[tuple[Source, ...]]
+    account: ClassVar[type[Account]]
+    limit: ClassVar[str]
+    """Calls per window where the account sets none: half of the documented limit, `50/10s`."""
+    retention: ClassVar[int | None]
+    """Seconds that the marketplace keeps a batch, where it says so."""
+
+    def ask(self, account: Account, source: str, batch_id: str) -> Asking:
+        """Build the requests for one batch and read the answers.
+
+        Raises `InvalidAnswer` (and other `UpstreamError`s) when an answer is not the marketplace's shape.
+        """
+        ...
+
+    def refusal(self, answer: Answer) -> UpstreamError | None:
+        """The error that this answer stands for, or None when `ask` is to see it. Called for every answer first."""
+        ...

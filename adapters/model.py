@@ -1,0 +1,178 @@
+"""What every marketplace's answer is read into: frozen records and a closed vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import NamedTuple
+
+
+class Operation(Enum):
+    """What the batch does, in words that all marketplaces share."""
+
+    PRODUCT_CREATE = "PRODUCT_CREATE"
+    PRODUCT_UPDATE = "PRODUCT_UPDATE"
+    PRICE_AND_STOCK = "PRICE_AND_STOCK"
+    ARCHIVE = "ARCHIVE"
+    DELETE = "DELETE"
+    API_CALL = "API_CALL"
+    OTHER = "OTHER"
+
+
+class Status(Enum):
+    """Where a batch stands. A word that no adapter knows reads UNKNOWN, never a good-looking default."""
+
+    PENDING = "PENDING"
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    TIMED_OUT = "TIMED_OUT"
+    UNKNOWN = "UNKNOWN"
+
+
+TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.TIMED_OUT})
+
+
+class Outcome(Enum):
+    """How a batch in a terminal state ended, item by item."""
+
+    SUCCEEDED = "SUCCEEDED"
+    PARTIALLY_SUCCEEDED = "PARTIALLY_SUCCEEDED"
+    FAILED = "FAILED"
+
+
+class ItemStatus(Enum):
+    """Where one item of a batch stands."""
+
+    PENDING = "PENDING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+
+
+class BatchRef(NamedTuple):
+    """One batch of one account: the key of everything that is kept about it."""
+
+    source: str
+    account: str
+    id: str
+
+
+class Text(NamedTuple):
+    """Words for the seller, in English and Turkish."""
+
+    en: str
+    tr: str
+
+
+class Failure(NamedTuple):
+    """Why an item failed: the marketplace's code and words, and what they mean where it documents that."""
+
+    code: str | None = None
+    message: str | None = None
+    explanation: Text | None = None
+
+
+class Counts(NamedTuple):
+    """Numbers of items by where they stand. None where the marketplace does not tell: never guessed."""
+
+    total: int | None = None
+    succeeded: int | None = None
+    failed: int | None = None
+    pending: int | None = None
+
+
+class ItemHead(NamedTuple):
+    """What every item tells at once; the rest is read from `raw` when somebody asks for it."""
+
+    status: ItemStatus
+    source_status: str | None
+    failures: tuple[Failure, ...]
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item, whole. `own` is the marketplace's own model of it."""
+
+    index: int
+    status: ItemStatus
+    source_status: str | None
+    failures: tuple[Failure, ...]
+    key: str | None
+    title: str | None
+    own: object
+    payload: bytes | None
+    """JSON of what was submitted, where the marketplace echoes it; bytes of the answer, untouched."""
+    next_step: Text | None = None
+
+
+class Items(Sequence[Item]):
+    """The listed items of a batch: heads at once, details when asked for.
+
+    `is_complete` is False where the marketplace lists only part of the items (Mircate lists the failed ones).
+    """
+
+    __slots__ = ("_read", "heads", "is_complete")
+
+    def __init__(
+        self,
+        heads: Sequence[ItemHead] = (),
+        read: Callable[[int, ItemHead], Item] | None = None,
+        *,
+        is_complete: bool = True,
+    ) -> None:
+        self.heads = tuple(heads)
+        self.is_complete = is_complete
+        self._read = read
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+    def __getitem__(self, index: int) -> Item:  # type: ignore[override]
+        if self._read is None:
+            raise IndexError(index)
+        index = range(len(self.heads))[index]
+        return self._read(index, self.heads[index])
+
+    def __iter__(self) -> Iterator[Item]:
+        return (self[index] for index in range(len(self.heads)))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One reading of one batch: all that the marketplace said, in words that all marketplaces share.
+
+    Pure data of the answer: no clock, no account secrets. Two equal answers give equal snapshots.
+    """
+
+    source: str
+    id: str
+    operation: Operation
+    status: Status
+    source_status: str | None = None
+    outcome: Outcome | None = None
+    is_confirmed: bool = False
+    """True once the marketplace told something that only a real batch could have (an item, a time, a count)."""
+    is_settled: bool = True
+    """False where a terminal state may still be refined by the marketplace: it is kept for minutes only."""
+    progress: float | None = None
+    counts: Counts = Counts()
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    completed_at: datetime | None = None
+    expires_at: datetime | None = None
+    items: Items = field(default_factory=Items)
+    next_step: Text | None = None
+    own: object = None
+    """The marketplace's own model of the batch."""
+    payload: bytes = b"null"
+    """The answer as JSON, untouched (SureCart: one batch object with the operations of all pages)."""
+
+    @property
+    def is_terminal(self) -> bool:
+        """True once the marketplace has finished with the batch."""
+        return self.status in TERMINAL
