@@ -45,6 +45,13 @@ class Account(BaseModel):
     base_url: str
     limit: str | None = None
 
+    def identity(self) -> tuple[str, ...]:
+        """What tells this seller's answers from another's, without secrets: part of every stored key.
+
+        Adapters add the seller and whatever changes the answer (a language, a store front).
+        """
+        return (self.name, self.base_url)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

@@ -171,6 +171,8 @@ class Snapshot:
     """The marketplace's own model of the batch."""
     payload: bytes = b"null"
     """The answer as JSON, untouched (SureCart: one batch object with the operations of all pages)."""
+    memo: dict[str, object] = field(default_factory=dict[str, object], compare=False, repr=False)
+    """Room for what layers above derive from this snapshot: it lives exactly as long as the snapshot does."""
 
     @property
     def is_terminal(self) -> bool:
