@@ -1,0 +1,63 @@
+# batch-gateway: each target sets up what it needs, in .venv beside this file, and does it.
+#   make run            the gateway with simulated marketplaces on http://127.0.0.1:8000 (PORT=9000 moves it)
+#   make test           the quick test suite
+#   make ci             everything that has to hold before a change is merged
+
+PYTHON ?= python3
+PORT ?= 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install -c .constraints.txt
+READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help run venv dev test slow lint types bench ci clean
+
+help:
+	@grep -E '^#   ' Makefile | sed 's/^#   //'
+	@echo "also: venv, slow (the long tests), lint, types, bench, clean"
+
+run: $(READY)
+	@exec $(BIN)/batch-gateway demo --port $(PORT)
+
+venv: $(READY)
+
+dev: $(READY_DEV)
+
+test: $(READY_DEV)
+	$(BIN)/python -m pytest -n 2 -q -m "not slow"
+
+slow: $(READY_DEV)
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(READY_DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY_DEV)
+	$(BIN)/pyright
+
+bench: $(READY)
+	$(BIN)/python -m tests.bench.simulation
+
+ci:
+	@.ci/run
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(READY): pyproject.toml .constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "Setting up $(VENV) (once, about a minute) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) setuptools
+	@$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(READY_DEV): $(READY)
+	@echo "Adding the tools for development to $(VENV) ..."
+	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,107 @@
+"""All settings as one frozen object, made from a file and an environment that are given, and handed down."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, cast
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
+
+from adapters.base import Account
+from gateway.config.accounts import read_accounts
+from gateway.config.mistakes import Mistakes
+from gateway.config.references import References
+from gateway.config.sources import Environment, TomlFile, as_json
+from gateway.config.words import findings, section
+from gateway.core.freshness import Lifetimes
+
+DEFAULT_FILE: Final = "gateway.toml"
+
+
+class ServerSettings(BaseModel):
+    """`[server]`: where the gateway listens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on")
+    port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one")
+    root_path: str = Field(
+        default="",
+        pattern=r"^(/[^/?#\s]+)*$",
+        description="Path under which a reverse proxy serves the gateway: /batches",
+    )
+    allow_anonymous: bool = Field(
+        default=False, description="Answer other machines though no clients are configured: everyone sees every account"
+    )
+
+    @property
+    def is_local(self) -> bool:
+        """True where only this machine can reach the gateway."""
+        if self.host.casefold() == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+
+def _section() -> Any:
+    return Field(default={}, validate_default=True)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Secrets are `SecretStr`: they show in no repr and no message."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    server: ServerSettings = _section()
+    accounts: tuple[SerializeAsAny[Account], ...] = ()
+    cache: Lifetimes = _section()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _strictly(cls, value: Any, info: ValidationInfo) -> Any:
+        """Read sections as strictly as JSON: no text for a number, no number for true or false."""
+        model = section(cls.model_fields[str(info.field_name)].annotation)
+        if model is None or not isinstance(value, dict):
+            return value
+        return model.model_validate_json(as_json(cast("dict[str, Any]", value)), strict=True)
+
+
+def load_settings(
+    path: Path, environ: Mapping[str, str], overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> Settings:
+    """Read the file, the environment over it, and over both `overrides` (section → key → value).
+
+    Raises `SettingsError` with all mistakes at once.
+    """
+    mistakes = Mistakes(str(path))
+    file = TomlFile(Settings, path, mistakes)
+    mistakes.raise_any()
+    file.resolve(References(environ, path.parent, mistakes))
+    file.replace("accounts", lambda rows: read_accounts(rows, mistakes))
+    sources = (InitSettingsSource(Settings, dict(overrides or {})), Environment(Settings, environ, mistakes), file)
+    # pydantic-settings' own door for sources that are made beforehand: ours must know the path and the environ
+    ready: dict[str, Any] = {"_build_sources": (sources, {})}
+    try:
+        settings = Settings(**ready)
+        _check_exposure(settings, mistakes)
+    except ValidationError as error:
+        for loc, words in findings(error, Settings):
+            mistakes.add(loc, words)
+        raise mistakes.error() from None
+    mistakes.raise_any()
+    return settings
+
+
+def _check_exposure(settings: Settings, mistakes: Mistakes) -> None:
+    server = settings.server
+    if not server.is_local and not server.allow_anonymous:
+        mistakes.add(
+            ("server", "host"),
+            "lets other machines in, and everyone there would see every account: keep 127.0.0.1, or set "
+            "server.allow_anonymous = true",
+        )
