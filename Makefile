@@ -37,7 +37,7 @@ lint: $(READY_DEV)
 	$(BIN)/ruff format --check .
 
 types: $(READY_DEV)
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench.simulation

@@ -8,7 +8,7 @@ import tomllib
 import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_origin
+from typing import Any, Final, Literal, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -111,7 +111,7 @@ class Environment(PydanticBaseSettingsSource):
             raise _Refused(f"unknown setting: {suggest(key, _scalars(model))}")
         if key not in _scalars(model):
             raise _Refused("is not a single value: set it in the file")
-        adapter: TypeAdapter[Any] = TypeAdapter(Annotated[field.annotation, field])
+        adapter: TypeAdapter[Any] = TypeAdapter(field.rebuild_annotation())
         try:
             return adapter.dump_python(adapter.validate_strings(value), mode="json")
         except ValidationError as error:

@@ -1,0 +1,34 @@
+"""`--config` for every command that needs a configuration, and what is said where there is none."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gateway.cli.console import say
+from gateway.config.mistakes import SettingsError
+from gateway.settings import DEFAULT_FILE, Settings, load_settings
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Take `--config FILE`."""
+    parser.add_argument("--config", metavar="FILE", type=Path, help=f"the configuration (default: ./{DEFAULT_FILE})")
+
+
+def load(config: Path | None, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings | None:
+    """The settings of a file, or None after saying all that is wrong with it."""
+    path = config or Path(DEFAULT_FILE)
+    if config is None and not path.exists():
+        say(
+            f"./{DEFAULT_FILE}: there is no configuration here: write one (the README shows how), name one with "
+            "--config FILE, or try the gateway with simulated marketplaces: batch-gateway demo"
+        )
+        return None
+    try:
+        return load_settings(path, os.environ, overrides)
+    except SettingsError as error:
+        say(*map(str, error.mistakes))
+        return None

@@ -1,0 +1,61 @@
+"""Exit statuses: what scripts see of the end of a command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from adapters.errors import BatchError, ErrorCode
+from adapters.model import Outcome, Snapshot
+
+
+class Exit(IntEnum):
+    """How a command ended. For several batches the worst counts: the largest number."""
+
+    DONE = 0
+    FAILED = 1
+    """The batch or an item of it failed."""
+    USAGE = 2
+    """Wrong usage or configuration: nothing was asked, or nothing can be asked this way."""
+    TIMEOUT = 3
+    UNANSWERED = 4
+    """The gateway or the marketplace could not answer."""
+
+
+INTERRUPTED = 130
+"""Ctrl-C, as shells say it: 128 + SIGINT."""
+PIPE_CLOSED = 141
+"""Whoever read the output went away: 128 + SIGPIPE."""
+
+_OF_CODE = {
+    ErrorCode.INVALID_REF.value: Exit.USAGE,
+    ErrorCode.UNKNOWN_ACCOUNT.value: Exit.USAGE,
+    ErrorCode.AMBIGUOUS_ACCOUNT.value: Exit.USAGE,
+    ErrorCode.GAVE_UP.value: Exit.TIMEOUT,
+}
+
+
+def of_code(code: str) -> Exit:
+    """The status for an error code of the API."""
+    return _OF_CODE.get(code, Exit.UNANSWERED)
+
+
+def of_error(error: BatchError) -> Exit:
+    """The status for a batch that could not be read."""
+    return of_code(error.code.value)
+
+
+def of_outcome(outcome: str | None) -> Exit:
+    """The status for a batch by its outcome, which is None until the marketplace has finished with it."""
+    failed = {Outcome.FAILED.value, Outcome.PARTIALLY_SUCCEEDED.value}
+    return Exit.FAILED if outcome in failed else Exit.DONE
+
+
+def of_snapshot(snapshot: Snapshot) -> Exit:
+    """The status for a batch that was read: one that is still running was asked about and answered, so it is DONE."""
+    return of_outcome(snapshot.outcome.value if snapshot.outcome else None)
+
+
+def worst(statuses: Iterable[Exit]) -> Exit:
+    """The worst of several."""
+    return max(statuses, default=Exit.DONE)
