@@ -1,0 +1,106 @@
+"""Where states are kept beyond the ones at hand: the cache for all, the store for terminal ones."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+
+from adapters.base import Account
+from adapters.clock import Clock
+from adapters.model import BatchRef
+from gateway.core.cache import Cache
+from gateway.core.freshness import DAY
+from gateway.core.kept import pack, storage_key, unpack
+from gateway.core.state import State
+from gateway.core.store import Store
+
+log = logging.getLogger(__name__)
+
+Write = Callable[[], Awaitable[None]]
+_PENDING_WRITES = 1000
+_SWEEP = 3600.0
+
+
+class Archive:
+    """Cache and store behind one door. Writes to the store happen behind the answer, in order."""
+
+    is_worth_asking = True
+
+    def __init__(self, cache: Cache, store: Store | None, clock: Clock) -> None:
+        self._cache = cache
+        self._store = store
+        self._clock = clock
+        self._writes: asyncio.Queue[Write] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Open the store and start writing to it."""
+        if self._store is not None:
+            await self._store.open()
+            self._tasks = [asyncio.ensure_future(self._write()), asyncio.ensure_future(self._sweep(self._store))]
+
+    async def get(self, account: Account, ref: BatchRef) -> State | None:
+        """The kept state, read again, or None. It counts as last checked when it was fetched."""
+        key = storage_key(account, ref)
+        value = await self._cache.get(key)
+        if value is None and self._store is not None:
+            value = await self._store.get(key)
+        if value is None:
+            return None
+        return unpack(account, ref, value, self._clock)
+
+    async def put(self, account: Account, state: State, lifetime: float) -> None:
+        """Keep a state: as the last known one for a day at least, a settled terminal one also across restarts."""
+        key, value = storage_key(account, state.ref), pack(state)
+        await self._cache.set(key, value, max(lifetime, DAY))
+        snapshot = state.snapshot
+        if self._store is not None and snapshot.is_terminal and snapshot.is_settled:
+            if self._writes.qsize() >= _PENDING_WRITES:
+                await self._writes.join()
+            self._writes.put_nowait(partial(self._store.put, key, value, state.fetched_at))
+
+    def watch(self, ref: BatchRef) -> None:
+        """Note a watch, to be resumed after a restart."""
+        if self._store is not None:
+            self._writes.put_nowait(partial(self._store.watch, ref, self._clock.now()))
+
+    def unwatch(self, ref: BatchRef) -> None:
+        """Note that a watch has ended."""
+        if self._store is not None:
+            self._writes.put_nowait(partial(self._store.unwatch, ref))
+
+    async def watched(self) -> list[tuple[BatchRef, float]]:
+        """What was being watched, and how many seconds ago each watch began."""
+        now = self._clock.now()
+        found = await self._store.watched() if self._store is not None else []
+        return [(watched.ref, max(0.0, (now - watched.born).total_seconds())) for watched in found]
+
+    async def _write(self) -> None:
+        while True:
+            write = await self._writes.get()
+            try:
+                await write()
+            except Exception:
+                log.exception("archive.write_failed")
+            finally:
+                self._writes.task_done()
+
+    async def _sweep(self, store: Store) -> None:
+        while True:
+            await store.sweep(self._clock.now())
+            await self._clock.sleep(_SWEEP)
+
+    async def aclose(self) -> None:
+        """Finish the writes, then close both."""
+        if self._store is not None:
+            if self._tasks:
+                await self._writes.join()
+            for task in self._tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            await self._store.aclose()
+        await self._cache.aclose()

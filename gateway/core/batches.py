@@ -1,0 +1,196 @@
+"""The only door between resolvers and marketplaces: ask for a batch, get its newest known state.
+
+Invariants:
+- One question in flight per (account, source, id), whoever asks; it outlives a caller that leaves.
+- Errors are never kept as answers; a not-found is remembered for a short time of its own.
+- The account is part of every key: what one may see is never served to another.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from adapters.clock import Clock
+from adapters.errors import BatchError, Expired, NotFound
+from adapters.http import Fetched, Funnel, Priority
+from adapters.model import BatchRef
+from adapters.registry import ADAPTERS
+from gateway.core.accounts import EVERYTHING, Accounts, Scope
+from gateway.core.archive import Archive
+from gateway.core.freshness import Freshness
+from gateway.core.inflight import InFlight
+from gateway.core.state import Reading, State, is_forgotten, merge, next_version
+from gateway.core.states import States
+
+log = logging.getLogger(__name__)
+
+Listener = Callable[[State], None]
+
+
+class Look(NamedTuple):
+    """What is known of a batch: its reading, or an error, or both where a last known state stands beside a failure."""
+
+    reading: Reading | None
+    error: BatchError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    error: NotFound
+    until: float
+
+
+class Batches:
+    """Readings by reference, as fresh as asked for and as cheap as possible."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        funnel: Funnel,
+        archive: Archive,
+        freshness: Freshness,
+        clock: Clock,
+        timeout: float,
+    ) -> None:
+        lifetimes = freshness.lifetimes
+        self.accounts = accounts
+        self.funnel = funnel
+        self._archive = archive
+        self._freshness = freshness
+        self._clock = clock
+        self._timeout = timeout
+        self._states = States(lifetimes.max_entries, lifetimes.max_bytes)
+        self._inflight: InFlight[BatchRef, State] = InFlight()
+        self._recalls: InFlight[BatchRef, State | None] = InFlight()
+        self._missing: dict[BatchRef, _Missing] = {}
+        self._listener: Listener | None = None
+
+    def listen(self, listener: Listener) -> None:
+        """Tell `listener` every state that was read, whoever asked for it."""
+        self._listener = listener
+
+    def resolve(self, source: str, batch_id: str, account: str | None, scope: Scope = EVERYTHING) -> BatchRef:
+        """The full reference. Raises `InvalidRef`, `UnknownAccount` or `AmbiguousAccount`."""
+        return self.accounts.resolve(source, batch_id, account, scope)
+
+    def peek(self, ref: BatchRef, max_age: float | None = None) -> Reading | None:
+        """The state at hand where it is fresh enough; never waits."""
+        state = self._states.get(ref)
+        if state is not None and self._freshness.is_fresh(state, self._clock.monotonic(), max_age):
+            return Reading(state)
+        return None
+
+    async def get(self, ref: BatchRef, max_age: float | None = None) -> Reading:
+        """The batch's state: fresh, or the last known one (`is_stale`) while the marketplace fails in a way that passes.
+
+        Raises a `BatchError` where there is none, or where the failure will not pass by itself.
+        """
+        look = await self.look(ref, max_age)
+        if look.reading is not None and (look.error is None or look.error.retryable):
+            return look.reading
+        assert look.error is not None  # noqa: S101 - a look has at least one of the two
+        raise look.error.with_traceback(None)
+
+    async def look(self, ref: BatchRef, max_age: float | None = None) -> Look:
+        """The same, with the failure beside the last known state instead of raised."""
+        state = self._states.get(ref) or await self._recall(ref)
+        now = self._clock.monotonic()
+        if state is not None:
+            if self._freshness.is_fresh(state, now, max_age):
+                return Look(Reading(state))
+            if self._freshness.may_revalidate(state, now, max_age):
+                self._inflight.start(ref, lambda: self._ask(ref, Priority.QUERY))
+                return Look(Reading(state))
+        elif max_age is None and (missing := self._missing.get(ref)) is not None:
+            if missing.until > now:
+                return Look(None, missing.error)
+            del self._missing[ref]
+        try:
+            return Look(Reading(await self.refresh(ref, Priority.QUERY)))
+        except BatchError as error:
+            known = self._states.get(ref)
+            return Look(Reading(known, is_stale=True) if known is not None else None, error)
+
+    async def refresh(self, ref: BatchRef, priority: Priority) -> State:
+        """Ask the marketplace now, or join whoever is asking. Raises a `BatchError`."""
+        return await self._inflight.ask(ref, lambda: self._ask(ref, priority))
+
+    async def known(self, ref: BatchRef) -> State | None:
+        """The last known state, however old, without asking the marketplace."""
+        return self._states.get(ref) or await self._recall(ref)
+
+    async def _recall(self, ref: BatchRef) -> State | None:
+        if not self._archive.is_worth_asking:
+            return None
+        return await self._recalls.ask(ref, lambda: self._read_archive(ref))
+
+    async def _read_archive(self, ref: BatchRef) -> State | None:
+        state = await self._archive.get(self.accounts[ref.account], ref)
+        at_hand = self._states.get(ref)
+        if at_hand is not None:
+            return at_hand
+        if state is not None:
+            self._states.put(state)
+        return state
+
+    async def _ask(self, ref: BatchRef, priority: Priority) -> State:
+        account = self.accounts[ref.account]
+        old = self._states.get(ref)
+        previous = Fetched(old.snapshot, old.answers, old.fetched_at) if old is not None else None
+        try:
+            fetched = await self.funnel.fetch(
+                account, ref, previous=previous, timeout=self._timeout, priority=priority
+            )
+        except NotFound as error:
+            return self._not_found(ref, error)
+        return await self._absorb(ref, fetched)
+
+    async def _absorb(self, ref: BatchRef, fetched: Fetched) -> State:
+        old = self._states.get(ref)
+        now = self._clock.monotonic()
+        if is_forgotten(old, fetched.snapshot, self._clock.now()):
+            raise self._expired(ref)
+        version = next_version(old, fetched.fetched_at)
+        new = State(ref, fetched.snapshot, fetched.answers, fetched.fetched_at, now, version)
+        state = merge(old, new)
+        self._missing.pop(ref, None)
+        self._states.put(state)
+        if old is None or state.version != old.version:
+            await self._archive.put(self.accounts[ref.account], state, self._freshness.lifetime(state))
+        if self._listener is not None:
+            self._listener(state)
+        return state
+
+    def _not_found(self, ref: BatchRef, error: NotFound) -> State:
+        old = self._states.get(ref)
+        if old is not None and old.snapshot.is_terminal:
+            kept = replace(old, checked=self._clock.monotonic())
+            self._states.put(kept)
+            return kept
+        if is_forgotten(old, None, self._clock.now()):
+            raise self._expired(ref) from error
+        self._remember_missing(ref, error)
+        raise error
+
+    def _remember_missing(self, ref: BatchRef, error: NotFound) -> None:
+        now = self._clock.monotonic()
+        lifetimes = self._freshness.lifetimes
+        if len(self._missing) >= lifetimes.max_entries:
+            self._missing = {key: kept for key, kept in self._missing.items() if kept.until > now}
+        if len(self._missing) < lifetimes.max_entries:
+            self._missing[ref] = _Missing(error, now + lifetimes.not_found)
+
+    def _expired(self, ref: BatchRef) -> Expired:
+        title = ADAPTERS[self.accounts[ref.account].marketplace].title
+        return Expired(
+            f"{title} no longer knows this batch: the time for which it keeps results is over, and its end was never "
+            "seen here. Look the products up in the marketplace itself, and watch batches from the start next time."
+        )
+
+    async def aclose(self) -> None:
+        """End what is in flight."""
+        await self._inflight.aclose()
+        await self._recalls.aclose()

@@ -1,0 +1,130 @@
+"""Asks for the watched batches of one account: whom next is `Turns`' choice, when is the budget's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from adapters.clock import Clock
+from adapters.http import Funnel
+from adapters.model import BatchRef
+from gateway.core.pace import Pace
+from gateway.core.state import State
+from gateway.core.turns import Turns
+
+log = logging.getLogger(__name__)
+
+Poll = Callable[[BatchRef], Awaitable[State | None]]
+"""Asks for one batch; None where that failed."""
+
+
+class Poller:
+    """One task per account picks; each poll runs as a task of its own, within a bound on their number."""
+
+    def __init__(self, turns: Turns[BatchRef], poll: Poll, ready: Callable[[], Awaitable[None]], clock: Clock, most: int) -> None:
+        self._turns = turns
+        self._poll = poll
+        self._ready = ready
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._slots = asyncio.Semaphore(most)
+        self._seen: dict[BatchRef, str] = {}
+        self._polls: set[asyncio.Task[None]] = set()
+        self._task = asyncio.ensure_future(self._run())
+
+    def add(self, ref: BatchRef, born: float) -> None:
+        """Poll this batch from now on; `born` is when its watch began."""
+        self._turns.add(ref, self._clock.monotonic(), born)
+        self._wake.set()
+
+    def remove(self, ref: BatchRef) -> None:
+        """Stop polling it."""
+        self._turns.remove(ref)
+        self._seen.pop(ref, None)
+
+    def attend(self, ref: BatchRef, *, is_attended: bool) -> None:
+        """Somebody waits for it, or nobody does any more."""
+        self._turns.attend(ref, is_attended)
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            turn = self._turns.next(self._clock.monotonic())
+            if turn is None:
+                await self._wake.wait()
+            elif turn[1] > self._clock.monotonic():
+                await self._sleep(turn[1] - self._clock.monotonic())
+            else:
+                await self._start()
+
+    async def _start(self) -> None:
+        """Wait for a slot and for the budget, then ask for whoever is most worth it by then."""
+        await self._slots.acquire()
+        try:
+            await self._ready()
+            now = self._clock.monotonic()
+            turn = self._turns.next(now)
+            if turn is None or turn[1] > now:
+                self._slots.release()
+                return
+            ref = turn[0]
+            self._turns.asked(ref, now)
+        except BaseException:
+            self._slots.release()
+            raise
+        task = asyncio.ensure_future(self._ask(ref))
+        self._polls.add(task)
+        task.add_done_callback(self._done)
+
+    async def _ask(self, ref: BatchRef) -> None:
+        state = await self._poll(ref)
+        now = self._clock.monotonic()
+        if state is None:
+            self._turns.seen(ref, now, changed=False, progress=None)
+            return
+        changed = self._seen.get(ref) != state.version
+        self._seen[ref] = state.version
+        self._turns.seen(ref, now, changed=changed, progress=state.snapshot.progress)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._polls.discard(task)
+        self._slots.release()
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("poller.poll_failed", exc_info=error)
+
+    async def _sleep(self, seconds: float) -> None:
+        waits = {asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    async def aclose(self) -> None:
+        """Stop, and wait for what runs."""
+        for task in (self._task, *self._polls):
+            task.cancel()
+        await asyncio.gather(self._task, *self._polls, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Polling:
+    """What all pollers share."""
+
+    funnel: Funnel
+    clock: Clock
+    pace: Pace
+    random: random.Random
+    most: int = 64
+    """Polls of one account at a time."""
+
+    def poller(self, account: str, poll: Poll) -> Poller:
+        """A poller for one account."""
+        turns: Turns[BatchRef] = Turns(self.pace, self.random)
+        return Poller(turns, poll, lambda: self.funnel.ready(account), self.clock, self.most)

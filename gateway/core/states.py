@@ -1,0 +1,52 @@
+"""The states at hand: read and ready, least recently used out first, bounded by entries and bytes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from adapters.model import BatchRef
+from gateway.core.state import State
+
+_OVERHEAD: Final = 2_000
+"""Bytes of records around an answer."""
+_ITEM: Final = 400
+"""Bytes of records per item."""
+
+
+def weight(state: State) -> int:
+    """About how many bytes a state takes in memory."""
+    return _OVERHEAD + sum(len(a.body) for a in state.answers) * 2 + len(state.snapshot.items) * _ITEM
+
+
+class States:
+    """Bounded map from reference to state."""
+
+    def __init__(self, max_entries: int, max_bytes: int) -> None:
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._states: OrderedDict[BatchRef, tuple[State, int]] = OrderedDict()
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def get(self, ref: BatchRef) -> State | None:
+        """The state, or None; it counts as used."""
+        entry = self._states.get(ref)
+        if entry is None:
+            return None
+        self._states.move_to_end(ref)
+        return entry[0]
+
+    def put(self, state: State) -> None:
+        """Keep the state in place of an older one."""
+        old = self._states.pop(state.ref, None)
+        if old is not None:
+            self.bytes -= old[1]
+        size = old[1] if old is not None and old[0].snapshot is state.snapshot else weight(state)
+        self._states[state.ref] = (state, size)
+        self.bytes += size
+        while len(self._states) > 1 and (len(self._states) > self._max_entries or self.bytes > self._max_bytes):
+            _, (_, freed) = self._states.popitem(last=False)
+            self.bytes -= freed

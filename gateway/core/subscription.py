@@ -1,0 +1,58 @@
+"""One stream's side of a watch: at most one waiting update per batch, and an end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+
+from adapters.model import BatchRef
+from gateway.core.updates import Update
+
+
+class Subscription(AsyncIterator[Update]):
+    """Updates of several batches, until each has told its last.
+
+    A slow reader skips intermediate updates of a batch, never the last one, and holds one per batch at most.
+    """
+
+    __slots__ = ("_leave", "_open", "_waiter", "_waiting", "refs")
+
+    def __init__(self, refs: Iterable[BatchRef], leave: Callable[[Subscription], None]) -> None:
+        self.refs = tuple(refs)
+        self._open = set(self.refs)
+        self._waiting: dict[BatchRef, Update] = {}
+        self._waiter: asyncio.Future[None] | None = None
+        self._leave = leave
+
+    def put(self, update: Update) -> None:
+        """Take an update: it takes the place of one that waits for the same batch."""
+        waiting = self._waiting.get(update.ref)
+        if update.ref not in self._open or (waiting is not None and waiting.is_final):
+            return
+        self._waiting[update.ref] = update
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> Update:
+        while not self._waiting:
+            if not self._open:
+                raise StopAsyncIteration
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        ref = next(iter(self._waiting))
+        update = self._waiting.pop(ref)
+        if update.is_final:
+            self._open.discard(ref)
+        return update
+
+    async def aclose(self) -> None:
+        """Leave the watches; they go on without this stream."""
+        self._open.clear()
+        self._waiting.clear()
+        self._leave(self)

@@ -1,0 +1,191 @@
+"""Watches: one poller per batch, many subscribers, to the terminal state or the deadline.
+
+Invariants:
+- One watch per (account, source, id), whatever the number of subscribers. It ends at the terminal state or its
+  deadline, not with its last subscriber: without one it only slows down.
+- A new subscriber is given the current state first, then changes, then the last update exactly once, then the end.
+- The number of watches is bounded: the one without subscribers that has been quiet longest makes room.
+- Every watch ends honestly: a terminal state, a final error, or GAVE_UP at its deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
+
+from adapters.clock import Clock
+from adapters.errors import BatchError, RateLimited
+from adapters.http import Priority
+from adapters.model import BatchRef
+from adapters.registry import ADAPTERS
+from gateway.core.archive import Archive
+from gateway.core.batches import Batches, Look
+from gateway.core.poller import Poller, Polling
+from gateway.core.state import State
+from gateway.core.subscription import Subscription
+from gateway.core.updates import Detail, first_and_last, refused
+from gateway.core.watched import Watch, WatchLimits
+
+
+class Watches:
+    """All watches of this process."""
+
+    def __init__(
+        self, batches: Batches, archive: Archive, clock: Clock, limits: WatchLimits, polling: Polling
+    ) -> None:
+        self._batches = batches
+        self._archive = archive
+        self._clock = clock
+        self._limits = limits
+        self._polling = polling
+        self._watches: dict[BatchRef, Watch] = {}
+        self._pollers: dict[str, Poller] = {}
+        self._reaper: asyncio.Task[None] | None = None
+        batches.listen(self._on_state)
+
+    async def open(self, resumed: Iterable[tuple[BatchRef, float]] = ()) -> None:
+        """Start, with what was being watched before: references and how long ago (seconds) their watch began."""
+        self._reaper = asyncio.ensure_future(self._reap())
+        now = self._clock.monotonic()
+        for ref, age in resumed:
+            if len(self._watches) < self._limits.max:
+                self._begin(ref, now - age, await self._batches.known(ref))
+                self._poller(ref.account).attend(ref, is_attended=False)
+
+    async def subscribe(self, refs: Sequence[BatchRef], detail: Detail) -> Subscription:
+        """A stream over these batches. It always ends, and must be closed."""
+        refs = list(dict.fromkeys(refs))
+        known = dict(zip(refs, await asyncio.gather(*map(self._batches.known, refs)), strict=True))
+        subscription = Subscription(refs, self._leave)
+        for ref in refs:
+            self._join(subscription, ref, known[ref], detail)
+        return subscription
+
+    async def wait(self, refs: Sequence[BatchRef], timeout: float, *, until_all: bool) -> dict[BatchRef, Look]:  # noqa: ASYNC109
+        """What is known of the batches when all (or any) of them are terminal, or at the timeout (seconds)."""
+        looks: dict[BatchRef, Look] = {}
+        if refs:
+            done = asyncio.ensure_future(self._collect(refs, looks, until_all=until_all))
+            alarm = asyncio.ensure_future(self._clock.sleep(timeout))
+            try:
+                await asyncio.wait({done, alarm}, return_when=asyncio.FIRST_COMPLETED)
+                if done.done():
+                    done.result()
+            finally:
+                for task in (done, alarm):
+                    task.cancel()
+                await asyncio.gather(done, alarm, return_exceptions=True)
+        missing = [ref for ref in refs if ref not in looks]
+        for ref, look in zip(missing, await asyncio.gather(*map(self._batches.look, missing)), strict=True):
+            looks[ref] = look
+        return looks
+
+    async def _collect(self, refs: Sequence[BatchRef], looks: dict[BatchRef, Look], *, until_all: bool) -> None:
+        async with aclosing(await self.subscribe(refs, Detail.STATUS)) as updates:
+            async for update in updates:
+                looks[update.ref] = Look(update.reading, update.error)
+                if update.is_final and not until_all:
+                    return
+
+    def count(self, account: str | None = None) -> int:
+        """How many batches are being watched, of one account or of all."""
+        if account is None:
+            return len(self._watches)
+        return sum(ref.account == account for ref in self._watches)
+
+    def dump(self) -> list[dict[str, object]]:
+        """Every watch as plain data: for people who want to know what the gateway is doing."""
+        now = self._clock.monotonic()
+        return [watch.dump(now) for watch in self._watches.values()]
+
+    def _join(self, subscription: Subscription, ref: BatchRef, known: State | None, detail: Detail) -> None:
+        watch = self._watches.get(ref)
+        if watch is None:
+            if known is not None and known.snapshot.is_terminal:
+                subscription.put(first_and_last(known))
+                return
+            if not self._make_room():
+                subscription.put(refused(ref, _too_many(self._limits.max)))
+                return
+            watch = self._begin(ref, self._clock.monotonic(), known)
+            self._archive.watch(ref)
+        watch.join(subscription, detail)
+        self._poller(ref.account).attend(ref, is_attended=True)
+
+    def _begin(self, ref: BatchRef, born: float, known: State | None = None) -> Watch:
+        retention = ADAPTERS[self._batches.accounts[ref.account].marketplace].retention
+        deadline = max(born + self._limits.deadline_of(retention), self._clock.monotonic() + self._limits.last_look)
+        watch = Watch(ref, born, deadline, self._limits)
+        if known is not None:
+            watch.tell(known)
+        self._watches[ref] = watch
+        self._poller(ref.account).add(ref, born)
+        return watch
+
+    def _make_room(self) -> bool:
+        if len(self._watches) < self._limits.max:
+            return True
+        quiet = [watch for watch in self._watches.values() if not watch.is_attended]
+        if not quiet:
+            return False
+        self._end(min(quiet, key=lambda watch: watch.last_change))
+        return True
+
+    def _leave(self, subscription: Subscription) -> None:
+        for ref in subscription.refs:
+            watch = self._watches.get(ref)
+            if watch is not None:
+                watch.leave(subscription)
+                if not watch.is_attended:
+                    self._poller(ref.account).attend(ref, is_attended=False)
+
+    def _on_state(self, state: State) -> None:
+        watch = self._watches.get(state.ref)
+        if watch is not None:
+            watch.tell(state)
+            if state.snapshot.is_terminal:
+                self._end(watch)
+
+    async def _poll(self, ref: BatchRef) -> State | None:
+        try:
+            return await self._batches.refresh(ref, Priority.WATCH)
+        except BatchError as error:
+            watch = self._watches.get(ref)
+            if watch is not None and watch.fail(error, self._clock.monotonic()):
+                self._end(watch)
+            return None
+
+    def _end(self, watch: Watch) -> None:
+        if self._watches.pop(watch.ref, None) is not None:
+            self._poller(watch.ref.account).remove(watch.ref)
+            self._archive.unwatch(watch.ref)
+
+    def _poller(self, account: str) -> Poller:
+        poller = self._pollers.get(account)
+        if poller is None:
+            poller = self._pollers[account] = self._polling.poller(account, self._poll)
+        return poller
+
+    async def _reap(self) -> None:
+        while True:
+            await self._clock.sleep(self._limits.tick)
+            now = self._clock.monotonic()
+            for watch in [watch for watch in self._watches.values() if watch.deadline <= now]:
+                watch.give_up(now)
+                self._end(watch)
+
+    async def aclose(self) -> None:
+        """Stop polling. What is being watched is on the list for the next start."""
+        if self._reaper is not None:
+            self._reaper.cancel()
+            await asyncio.gather(self._reaper, return_exceptions=True)
+        await asyncio.gather(*(poller.aclose() for poller in self._pollers.values()))
+
+
+def _too_many(most: int) -> RateLimited:
+    return RateLimited(
+        f"The gateway watches {most} batches already, each with somebody waiting: try again when some have ended, or "
+        "ask its operator to raise `[watch] max`.",
+        retry_after=30.0,
+    )

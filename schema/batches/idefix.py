@@ -1,0 +1,133 @@
+"""idefix in the API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import strawberry
+
+from adapters import model
+from adapters.errors import InvalidRef
+from adapters.registry import MARKETPLACE_OF
+from schema.batch import AccountArgument, Face, MaxAge, NormalizedBatch, Told, shared, told
+from schema.context import Info
+from schema.enums import BatchSource
+from schema.items import NormalizedBatchItem
+from schema.items import shared as shared_of_item
+from schema.products import ProductAttribute
+from schema.reading import read
+
+
+@strawberry.type(description="The catalogue product that idefix matched the submitted barcode with")
+class IdefixMatchedProduct:
+    """`matchedProduct` of a fast listing item."""
+
+    barcode: str | None
+    name: str | None
+    brand: str | None
+    category: str | None
+    images: list[str] | None
+    attributes: list[ProductAttribute] | None
+
+
+@strawberry.type(description="One item of an idefix batch")
+class IdefixItem(NormalizedBatchItem):
+    """One item of any of the three sources."""
+
+    own: strawberry.Private[object]
+    barcode: str | None
+    price: Decimal | None = strawberry.field(
+        description="As idefix sends it: whether lira or kuruş is not documented"
+    )
+    compare_price: Decimal | None
+    inventory_quantity: int | None
+    vendor_stock_code: str | None
+    product_id: strawberry.ID | None
+    pool_state: str | None
+    status_date_created_at: datetime | None
+
+    @strawberry.field
+    def matched_product(self) -> IdefixMatchedProduct | None:
+        """The matched product, where there is one."""
+        own: Any = self.own
+        product = own.matched_product
+        if product is None:
+            return None
+        return IdefixMatchedProduct(
+            barcode=product.barcode,
+            name=product.name,
+            brand=product.brand,
+            category=product.category,
+            images=product.images,
+            attributes=None
+            if product.attributes is None
+            else [
+                ProductAttribute(
+                    attribute_id=a.attribute_id,
+                    attribute_value_id=a.attribute_value_id,
+                    custom_attribute_value=a.custom_attribute_value,
+                )
+                for a in product.attributes
+            ],
+        )
+
+
+@strawberry.type(description="A batch of idefix products: fast listing, product create, or stock and price")
+class IdefixBatch(NormalizedBatch):
+    """One answer of any of the three status endpoints."""
+
+    last_updated_at: datetime | None
+
+
+def _item(item: model.Item) -> IdefixItem:
+    own: Any = item.own
+    return IdefixItem(
+        **shared_of_item(item),  # type: ignore[arg-type]
+        own=own,
+        barcode=own.barcode,
+        price=own.price,
+        compare_price=own.compare_price,
+        inventory_quantity=own.inventory_quantity,
+        vendor_stock_code=own.vendor_stock_code,
+        product_id=own.product_id,
+        pool_state=own.pool_state,
+        status_date_created_at=own.status_date_created_at,
+    )
+
+
+def view(snapshot: model.Snapshot, facts: Told) -> IdefixBatch:
+    """The API's object of an idefix snapshot."""
+    own: Any = snapshot.own
+    return IdefixBatch(**shared(snapshot, facts, _item), last_updated_at=own.last_updated_at)
+
+
+_DEFAULT = BatchSource("idefix-fast-listing")
+SourceArgument = Annotated[
+    BatchSource, strawberry.argument(description="One of the three idefix sources, else INVALID_REF")
+]
+
+
+@strawberry.type
+class IdefixQuery:
+    """The typed door."""
+
+    @strawberry.field(description="`source` is one of the three idefix sources, else INVALID_REF")
+    async def idefix_batch(
+        self,
+        info: Info,
+        id: str,
+        source: SourceArgument = _DEFAULT,
+        account: AccountArgument = None,
+        max_age: MaxAge = None,
+    ) -> IdefixBatch | None:
+        """One idefix batch."""
+        name = str(source.value)
+        if MARKETPLACE_OF[name] != "idefix":
+            raise InvalidRef("`source` is not one of idefix's: use `batch` for other marketplaces.")
+        reading = await read(info, name, id, account, max_age)
+        return view(reading.snapshot, told(reading))
+
+
+FACE = Face("idefix", (IdefixBatch,), (IdefixItem,), IdefixQuery, view)

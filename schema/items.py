@@ -1,0 +1,192 @@
+"""The items of a batch: what an item shares on every marketplace, pages of items, filters."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import cast
+
+import strawberry
+
+from adapters import model
+from schema.enums import Language
+from schema.errors import BadUserInput
+from schema.failures import Failure, failures, say
+from schema.scalars import JSON, raw_json
+
+LARGEST_PAGE = 1000
+
+
+@strawberry.interface(description="The fields of an item that mean the same on every marketplace.")
+class NormalizedBatchItem:
+    """What an item shares on every marketplace."""
+
+    index: int = strawberry.field(description="Position in the batch, from 0")
+    key: str | None = strawberry.field(
+        description="The marketplace's handle of the item (barcode, stock code, path); null where it sends none"
+    )
+    title: str | None
+    status: model.ItemStatus
+    source_status: str | None = strawberry.field(description="The marketplace's own word; null where it sends none")
+    failures: list[Failure] = strawberry.field(description="Why it failed")
+    item: strawberry.Private[model.Item]
+
+    @strawberry.field(description="What the seller still has to do, where the marketplace asks for it")
+    def next_step(self, language: Language = Language.EN) -> str | None:
+        """What is left to the seller."""
+        return say(self.item.next_step, language)
+
+    @strawberry.field(
+        description="What was submitted, where the marketplace echoes it: enough to correct and send again"
+    )
+    def payload(self) -> JSON | None:
+        """The submitted JSON, untouched."""
+        return raw_json(self.item.payload)
+
+
+def shared(item: model.Item) -> dict[str, object]:
+    """The shared fields of an item, for the constructor of its type."""
+    return {
+        "index": item.index,
+        "key": item.key,
+        "title": item.title,
+        "status": item.status,
+        "source_status": item.source_status,
+        "failures": failures(item.failures),
+        "item": item,
+    }
+
+
+@strawberry.type(description="Where a page of a list lies")
+class PageInfo:
+    """By the Relay connection specification."""
+
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+@strawberry.type
+class BatchItemEdge:
+    """One item with its cursor."""
+
+    node: NormalizedBatchItem
+    cursor: str
+
+
+@strawberry.type(description="A page of the items of a batch")
+class BatchItemConnection:
+    """By the Relay connection specification, with `nodes` for those who need no cursors."""
+
+    nodes: list[NormalizedBatchItem]
+    total_count: int = strawberry.field(description="How many items the filters let through, on all pages")
+    is_complete: bool = strawberry.field(
+        description="False where the marketplace lists only part of the items (Mircate lists the failed ones)"
+    )
+    has_next: strawberry.Private[bool]
+    has_previous: strawberry.Private[bool]
+
+    @strawberry.field
+    def edges(self) -> list[BatchItemEdge]:
+        """The items with their cursors."""
+        return [BatchItemEdge(node=node, cursor=cursor(node.index)) for node in self.nodes]
+
+    @strawberry.field
+    def page_info(self) -> PageInfo:
+        """Where this page lies."""
+        return PageInfo(
+            has_next_page=self.has_next,
+            has_previous_page=self.has_previous,
+            start_cursor=cursor(self.nodes[0].index) if self.nodes else None,
+            end_cursor=cursor(self.nodes[-1].index) if self.nodes else None,
+        )
+
+
+View = Callable[[model.Item], NormalizedBatchItem]
+
+
+class ItemViews:
+    """The items of one snapshot as the API shows them, each built once."""
+
+    def __init__(self, items: model.Items, view: View) -> None:
+        self._items = items
+        self._view = view
+        self._built: dict[int, NormalizedBatchItem] = {}
+
+    def __getitem__(self, index: int) -> NormalizedBatchItem:
+        built = self._built.get(index)
+        if built is None:
+            built = self._built[index] = self._view(self._items[index])
+        return built
+
+    def at(self, indexes: Iterable[int]) -> list[NormalizedBatchItem]:
+        """Several items."""
+        return [self[index] for index in indexes]
+
+    def page(
+        self, first: int, after: str | None, status: model.ItemStatus | None, search: str | None
+    ) -> BatchItemConnection:
+        """One page of the items that the filters let through."""
+        check_first(first)
+        found = self._find(status, search)
+        start = 0
+        if after is not None:
+            position = _position(after)
+            start = next((i for i, index in enumerate(found) if index > position), len(found))
+        chosen = found[start : start + first]
+        return BatchItemConnection(
+            nodes=self.at(chosen),
+            total_count=len(found),
+            is_complete=self._items.is_complete,
+            has_next=start + first < len(found),
+            has_previous=start > 0,
+        )
+
+    def _find(self, status: model.ItemStatus | None, search: str | None) -> Sequence[int]:
+        heads = self._items.heads
+        found: Sequence[int] = range(len(heads))
+        if status is not None:
+            found = [i for i in found if heads[i].status is status]
+        if search:
+            wanted = search.casefold()
+            found = [i for i in found if _matches(self[i], wanted)]
+        return found
+
+
+def views_of(snapshot: model.Snapshot, view: View, key: Hashable = None) -> ItemViews:
+    """The item views of a snapshot: made once per key, kept as long as the snapshot is."""
+    kept = snapshot.memo.get("items")
+    if isinstance(kept, tuple) and kept[0] == key:
+        return cast("ItemViews", kept[1])
+    views = ItemViews(snapshot.items, view)
+    snapshot.memo["items"] = (key, views)
+    return views
+
+
+def check_first(first: int) -> None:
+    """Raise `BadUserInput` for a page size that is not served."""
+    if not 0 <= first <= LARGEST_PAGE:
+        raise BadUserInput(f"`first` is between 0 and {LARGEST_PAGE:,}: ask for the next page with `after`.")
+
+
+def cursor(index: int) -> str:
+    """The opaque cursor of an item."""
+    return base64.urlsafe_b64encode(b"item:%d" % index).decode().rstrip("=")
+
+
+def _position(given: str) -> int:
+    try:
+        text = base64.b64decode(given.encode("ascii") + b"=" * (-len(given) % 4), altchars=b"-_", validate=True)
+        index = int(text.removeprefix(b"item:"))
+        if cursor(index) == given:
+            return index
+    except (UnicodeError, binascii.Error, ValueError):
+        pass
+    raise BadUserInput("`after` is not a cursor of this list: use a `cursor` or `endCursor` as it was given.")
+
+
+def _matches(item: NormalizedBatchItem, wanted: str) -> bool:
+    return any(wanted in text.casefold() for text in (item.key, item.title) if text)
+

@@ -1,0 +1,54 @@
+"""The scalars of the API: what a value looks like on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NewType
+
+import msgspec
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+if TYPE_CHECKING:
+    JSON = Any
+else:
+    JSON = NewType("JSON", object)
+
+
+def raw_json(value: bytes | None) -> JSON | None:
+    """JSON bytes as a value of the API: they are sent as they are, never decoded and encoded again."""
+    return None if value is None else msgspec.Raw(value)
+
+
+def _date(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat()
+
+
+def _decimal(value: Decimal) -> str:
+    return format(value, "f") if value.is_finite() and -50 < value.adjusted() < 50 else str(value)
+
+
+def _same(value: object) -> object:
+    return value
+
+
+SCALARS: Final[Mapping[object, ScalarDefinition]] = MappingProxyType(
+    {
+        JSON: strawberry.scalar(name="JSON", description="Any JSON value", serialize=_same, parse_value=_same),
+        datetime: strawberry.scalar(
+            name="DateTime",
+            description="A point in time: ISO 8601, UTC",
+            serialize=_date,
+            parse_value=datetime.fromisoformat,
+        ),
+        Decimal: strawberry.scalar(
+            name="Decimal",
+            description="Exact decimal number, as a string",
+            serialize=_decimal,
+            parse_value=Decimal,
+        ),
+    }
+)
