@@ -1,0 +1,219 @@
+"""The calls that an account may make, shared out: queries before watches, batches in turn, never above the limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from enum import Enum
+from typing import Final, Protocol
+
+from adapters.clock import Clock
+from adapters.deadline import within
+from adapters.model import BatchRef
+from adapters.window import Limit, Window
+
+_FAIR: Final = 3
+"""Windows that a watch waits behind queries; from then on it goes before younger ones, so that it never starves."""
+_TICK: Final = 0.001
+"""Seconds: the shortest sleep. Rounding may leave a wait that is shorter than the clock can tell."""
+
+
+class Priority(Enum):
+    """Who asks: somebody who waits for the answer, or a poller that can wait."""
+
+    QUERY = "QUERY"
+    WATCH = "WATCH"
+
+
+class OutOfBudget(Exception):
+    """No call was to be had in time. `retry_after` are the seconds until one may be."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+
+class Permit(Protocol):
+    """One call of the budget. It must be given back once, by `end` or `cancel`."""
+
+    def end(self) -> None:
+        """The call was made and is over."""
+        ...
+
+    def cancel(self) -> None:
+        """No call was made."""
+        ...
+
+    def throttled(self, pause: float) -> None:
+        """The marketplace answered with "too many requests": all wait for `pause` seconds, then go on slower."""
+        ...
+
+
+class Budget(Protocol):
+    """What the funnel knows of a budget; one that several processes share has the same methods."""
+
+    async def acquire(self, ref: BatchRef, priority: Priority, patience: float | None) -> Permit:
+        """Wait for a call, at most `patience` seconds (None: as long as it takes). Raises `OutOfBudget`."""
+        ...
+
+    def hurry(self, ref: BatchRef, patience: float) -> None:
+        """Somebody waits for what was asked as a watch of this batch: go on as a query with that patience."""
+        ...
+
+    def left(self) -> int:
+        """Calls that may start at this moment."""
+        ...
+
+    async def aclose(self) -> None:
+        """Send away who waits, end what runs."""
+        ...
+
+
+class LocalBudget:
+    """The budget of one account in one process: a window, and behind it a queue that is served while somebody waits.
+
+    First come, first served within a priority, so that batches get equal turns.
+    """
+
+    def __init__(self, limit: Limit, clock: Clock) -> None:
+        self.window = Window(limit)
+        self._clock = clock
+        self._queues: dict[Priority, OrderedDict[_Ticket, None]] = {priority: OrderedDict() for priority in Priority}
+        self._server: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+
+    def left(self) -> int:
+        """Calls that may start at this moment."""
+        return self.window.left(self._clock.monotonic())
+
+    async def acquire(self, ref: BatchRef, priority: Priority, patience: float | None) -> Permit:
+        """Wait for a call, at most `patience` seconds (None: as long as it takes). Raises `OutOfBudget`."""
+        if not self._is_behind(priority) and self.window.wait(self._clock.monotonic()) == 0.0:
+            return self._permit()
+        while True:
+            ticket = _Ticket(ref, self._clock.monotonic())
+            permit = await self._queue(ticket, self._queues[priority], patience)
+            if permit is not None:
+                return permit
+            priority, patience = Priority.QUERY, ticket.patience
+
+    def hurry(self, ref: BatchRef, patience: float) -> None:
+        """Let a watch of this batch that waits here wait as a query."""
+        for ticket in self._queues[Priority.WATCH]:
+            if ticket.ref == ref and not ticket.future.done():
+                ticket.patience = patience
+                ticket.future.set_result(None)
+
+    async def aclose(self) -> None:
+        """Send away who waits, end what runs."""
+        for queue in self._queues.values():
+            for ticket in queue:
+                if not ticket.future.done():
+                    ticket.future.set_exception(OutOfBudget(self.window.limit.seconds))
+        if self._server is not None:
+            self._server.cancel()
+            await asyncio.gather(self._server, return_exceptions=True)
+
+    async def _queue(
+        self, ticket: _Ticket, queue: OrderedDict[_Ticket, None], patience: float | None
+    ) -> _LocalPermit | None:
+        if patience is not None and (self.window.wait(ticket.since) or 0.0) > patience:
+            raise OutOfBudget(self._retry_after())
+        queue[ticket] = None
+        if self._server is None:
+            self._server = asyncio.ensure_future(self._serve())
+        try:
+            async with within(self._clock, patience):
+                return await ticket.future
+        except BaseException as error:
+            ticket.refuse()
+            if isinstance(error, TimeoutError):
+                raise OutOfBudget(self._retry_after()) from None
+            raise
+        finally:
+            self._leave(ticket)
+
+    async def _serve(self) -> None:
+        try:
+            while (ticket := self._head()) is not None:
+                wait = self.window.wait(self._clock.monotonic())
+                if wait is None:
+                    self._changed.clear()
+                    await self._changed.wait()
+                elif wait > 0.0:
+                    await self._clock.sleep(max(wait, _TICK))
+                else:
+                    self._leave(ticket)
+                    ticket.future.set_result(self._permit())
+        finally:
+            self._server = None
+
+    def _head(self) -> _Ticket | None:
+        query, watch = (_first(self._queues[priority]) for priority in (Priority.QUERY, Priority.WATCH))
+        if query is None or watch is None:
+            return query or watch
+        is_starving = watch.since + _FAIR * self.window.limit.seconds < self._clock.monotonic()
+        return watch if is_starving and watch.since < query.since else query
+
+    def _leave(self, ticket: _Ticket) -> None:
+        for queue in self._queues.values():
+            queue.pop(ticket, None)
+
+    def _is_behind(self, priority: Priority) -> bool:
+        return bool(self._queues[Priority.QUERY]) or (priority is Priority.WATCH and bool(self._queues[priority]))
+
+    def _retry_after(self) -> float:
+        """Seconds until one who comes now may be served: the window's wait, and the queue in front."""
+        limit = self.window.limit
+        wait = self.window.wait(self._clock.monotonic())
+        ahead = len(self._queues[Priority.QUERY]) // limit.calls
+        return (limit.seconds if wait is None else wait) + ahead * limit.seconds
+
+    def _permit(self) -> _LocalPermit:
+        self.window.start()
+        return _LocalPermit(self.window, self._clock, self._changed)
+
+
+class _LocalPermit:
+    __slots__ = ("_changed", "_clock", "_started", "_window")
+
+    def __init__(self, window: Window, clock: Clock, changed: asyncio.Event) -> None:
+        self._window = window
+        self._clock = clock
+        self._changed = changed
+        self._started = clock.monotonic()
+
+    def end(self) -> None:
+        self._window.end(self._clock.monotonic())
+        self._changed.set()
+
+    def cancel(self) -> None:
+        self._window.cancel()
+        self._changed.set()
+
+    def throttled(self, pause: float) -> None:
+        self._window.throttled(self._clock.monotonic(), self._started, pause)
+
+
+class _Ticket:
+    """One caller in the queue. Its future brings a permit, or None where it is to queue again as a query."""
+
+    __slots__ = ("future", "patience", "ref", "since")
+
+    def __init__(self, ref: BatchRef, since: float) -> None:
+        self.ref = ref
+        self.since = since
+        self.patience: float | None = None
+        self.future: asyncio.Future[_LocalPermit | None] = asyncio.get_running_loop().create_future()
+
+    def refuse(self) -> None:
+        """The caller leaves: a permit that reached it in the same moment goes back."""
+        future = self.future
+        if not future.cancel() and not future.cancelled() and future.exception() is None:
+            permit = future.result()
+            if permit is not None:
+                permit.cancel()
+
+
+def _first(queue: OrderedDict[_Ticket, None]) -> _Ticket | None:
+    return next((ticket for ticket in queue if not ticket.future.done()), None)
