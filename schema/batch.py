@@ -42,9 +42,7 @@ class NormalizedBatch(Node):
         description="False while the marketplace has said nothing that only a real batch could have (no item, no "
         "time, no count): the id may be mistyped, of another account, or just submitted"
     )
-    progress: float | None = strawberry.field(
-        description="0 to 1; null where the marketplace tells too little to say"
-    )
+    progress: float | None = strawberry.field(description="0 to 1; null where the marketplace tells too little to say")
     item_count: int | None = strawberry.field(
         description="Counts are null where the marketplace does not tell them; they are never guessed"
     )
@@ -55,8 +53,7 @@ class NormalizedBatch(Node):
     updated_at: datetime | None
     completed_at: datetime | None
     expires_at: datetime | None = strawberry.field(
-        description="When the marketplace forgets the batch, where that is known (Trendyol: 4 hours after its "
-        "creation)"
+        description="When the marketplace forgets the batch, where that is known (Trendyol: 4 hours after its creation)"
     )
     fetched_at: datetime = strawberry.field(description="When the gateway read this state from the marketplace")
     is_stale: bool = strawberry.field(

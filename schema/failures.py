@@ -25,9 +25,7 @@ class Failure:
     """One reason of one item."""
 
     code: str | None = strawberry.field(description="The marketplace's code, where it has one")
-    message: str | None = strawberry.field(
-        description="The marketplace's words; null where it sends a code alone"
-    )
+    message: str | None = strawberry.field(description="The marketplace's words; null where it sends a code alone")
     text: strawberry.Private[model.Text | None] = None
 
     @strawberry.field(description="What it means and what to do, where the marketplace documents it")
@@ -41,9 +39,7 @@ class FailureGroup:
     """One reason of many items."""
 
     code: str | None = strawberry.field(description="The marketplace's code, where it has one")
-    message: str | None = strawberry.field(
-        description="The marketplace's words; null where it sends a code alone"
-    )
+    message: str | None = strawberry.field(description="The marketplace's words; null where it sends a code alone")
     count: int = strawberry.field(description="How many items failed for it")
     text: strawberry.Private[model.Text | None] = None
 

@@ -189,4 +189,3 @@ def _position(given: str) -> int:
 
 def _matches(item: NormalizedBatchItem, wanted: str) -> bool:
     return any(wanted in text.casefold() for text in (item.key, item.title) if text)
-

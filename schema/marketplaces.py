@@ -15,9 +15,7 @@ class AccountInfo:
     """An account and its health."""
 
     name: str
-    budget_left: int | None = strawberry.field(
-        description="Calls left in the current window of the account's budget"
-    )
+    budget_left: int | None = strawberry.field(description="Calls left in the current window of the account's budget")
     breaker: BreakerState = strawberry.field(
         description="CLOSED: calls pass. OPEN: the marketplace is failing, states may be stale. HALF_OPEN: trying again"
     )
@@ -31,9 +29,7 @@ class MarketplaceInfo:
     marketplace: Marketplace
     sources: list[BatchSource]
     accounts: list[AccountInfo]
-    retention: int | None = strawberry.field(
-        description="Seconds that the marketplace keeps a batch, where it says so"
-    )
+    retention: int | None = strawberry.field(description="Seconds that the marketplace keeps a batch, where it says so")
 
 
 def marketplaces(context: Context) -> list[MarketplaceInfo]:

@@ -60,9 +60,7 @@ class BatchQuery:
         assert look.error is not None  # noqa: S101 - a look has at least one of the two
         raise look.error
 
-    @strawberry.field(
-        description="The same for many: when ALL (or ANY) are terminal, or at the timeout"
-    )
+    @strawberry.field(description="The same for many: when ALL (or ANY) are terminal, or at the timeout")
     async def await_batches(
         self,
         info: Info,

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from adapters.http import Fetched, Funnel, Priority
+
 from adapters.clock import Clock
 from adapters.errors import BatchError, Expired, NotFound
-from adapters.http import Fetched, Funnel, Priority
 from adapters.model import BatchRef
 from adapters.registry import ADAPTERS
 from gateway.core.accounts import EVERYTHING, Accounts, Scope
@@ -84,7 +85,7 @@ class Batches:
         return None
 
     async def get(self, ref: BatchRef, max_age: float | None = None) -> Reading:
-        """The batch's state: fresh, or the last known one (`is_stale`) while the marketplace fails in a way that passes.
+        """The batch's state: fresh, or the last known one (`is_stale`) while the marketplace fails for a time.
 
         Raises a `BatchError` where there is none, or where the failure will not pass by itself.
         """
@@ -141,9 +142,7 @@ class Batches:
         old = self._states.get(ref)
         previous = Fetched(old.snapshot, old.answers, old.fetched_at) if old is not None else None
         try:
-            fetched = await self.funnel.fetch(
-                account, ref, previous=previous, timeout=self._timeout, priority=priority
-            )
+            fetched = await self.funnel.fetch(account, ref, previous=previous, timeout=self._timeout, priority=priority)
         except NotFound as error:
             return self._not_found(ref, error)
         return await self._absorb(ref, fetched)

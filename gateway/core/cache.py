@@ -51,7 +51,7 @@ class BoundedMemory(SimpleMemoryCache):
     def __len__(self) -> int:
         return len(self._kept)
 
-    async def _get(self, key: str, encoding: str = "utf-8", _conn: object = None) -> bytes | None:
+    async def _get(self, key: str, encoding: str = "utf-8", _conn: object = None) -> bytes | None:  # noqa: ARG002 - aiocache's signature
         entry = self._kept.get(key)
         if entry is None:
             return None

@@ -8,8 +8,9 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from adapters.clock import Clock
 from adapters.http import Funnel
+
+from adapters.clock import Clock
 from adapters.model import BatchRef
 from gateway.core.pace import Pace
 from gateway.core.state import State
@@ -24,7 +25,9 @@ Poll = Callable[[BatchRef], Awaitable[State | None]]
 class Poller:
     """One task per account picks; each poll runs as a task of its own, within a bound on their number."""
 
-    def __init__(self, turns: Turns[BatchRef], poll: Poll, ready: Callable[[], Awaitable[None]], clock: Clock, most: int) -> None:
+    def __init__(
+        self, turns: Turns[BatchRef], poll: Poll, ready: Callable[[], Awaitable[None]], clock: Clock, most: int
+    ) -> None:
         self._turns = turns
         self._poll = poll
         self._ready = ready

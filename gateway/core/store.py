@@ -26,9 +26,13 @@ T = TypeVar("T")
 
 FORMAT: Final = 1
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, value BLOB NOT NULL, size INTEGER NOT NULL, kept REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS results (
+    key TEXT PRIMARY KEY, value BLOB NOT NULL, size INTEGER NOT NULL, kept REAL NOT NULL
+);
 CREATE INDEX IF NOT EXISTS results_by_age ON results (kept);
-CREATE TABLE IF NOT EXISTS watches (source TEXT, account TEXT, id TEXT, born REAL NOT NULL, PRIMARY KEY (source, account, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS watches (
+    source TEXT, account TEXT, id TEXT, born REAL NOT NULL, PRIMARY KEY (source, account, id)
+) WITHOUT ROWID;
 """
 
 
@@ -52,9 +56,12 @@ class Watched(NamedTuple):
 class Store:
     """The file, or nothing where it cannot be used: then every read is a miss and every write is forgotten."""
 
-    def __init__(self, path: Path, limits: StoreLimits) -> None:
+    def __init__(self, path: Path, limits: StoreLimits, *, wait: float = 2.0, max_pages: int | None = None) -> None:
+        """`wait`: seconds for another process to let go of the file. `max_pages`: SQLite's own bound on its size."""
         self._path = path
         self._limits = limits
+        self._wait = wait
+        self._max_pages = max_pages
         self._db: aiosqlite.Connection | None = None
         self._lock = asyncio.Lock()
         self._bytes = 0
@@ -73,13 +80,15 @@ class Store:
             await self._give_up("open", error)
 
     async def _connect(self) -> aiosqlite.Connection:
-        db = await aiosqlite.connect(self._path, timeout=2.0, isolation_level=None)
+        db = await aiosqlite.connect(self._path, timeout=self._wait, isolation_level=None)
         try:
             version = await _scalar(db, "PRAGMA user_version")
             if version not in (0, FORMAT):
                 raise sqlite3.DatabaseError(f"format {version}, expected {FORMAT}")  # noqa: TRY301
             await db.execute("PRAGMA journal_mode=WAL")
             await db.execute("PRAGMA synchronous=FULL")
+            if self._max_pages is not None:
+                await db.execute(f"PRAGMA max_page_count={self._max_pages}")
             await db.executescript(_SCHEMA)
             await db.execute(f"PRAGMA user_version={FORMAT}")
             self._path.chmod(0o600)

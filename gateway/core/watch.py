@@ -14,9 +14,10 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 
+from adapters.http import Priority
+
 from adapters.clock import Clock
 from adapters.errors import BatchError, RateLimited
-from adapters.http import Priority
 from adapters.model import BatchRef
 from adapters.registry import ADAPTERS
 from gateway.core.archive import Archive
@@ -31,9 +32,7 @@ from gateway.core.watched import Watch, WatchLimits
 class Watches:
     """All watches of this process."""
 
-    def __init__(
-        self, batches: Batches, archive: Archive, clock: Clock, limits: WatchLimits, polling: Polling
-    ) -> None:
+    def __init__(self, batches: Batches, archive: Archive, clock: Clock, limits: WatchLimits, polling: Polling) -> None:
         self._batches = batches
         self._archive = archive
         self._clock = clock
@@ -77,9 +76,8 @@ class Watches:
                     task.cancel()
                 await asyncio.gather(done, alarm, return_exceptions=True)
         missing = [ref for ref in refs if ref not in looks]
-        for ref, look in zip(missing, await asyncio.gather(*map(self._batches.look, missing)), strict=True):
-            looks[ref] = look
-        return looks
+        looked = await asyncio.gather(*map(self._batches.look, missing))
+        return looks | dict(zip(missing, looked, strict=True))
 
     async def _collect(self, refs: Sequence[BatchRef], looks: dict[BatchRef, Look], *, until_all: bool) -> None:
         async with aclosing(await self.subscribe(refs, Detail.STATUS)) as updates:

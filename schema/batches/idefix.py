@@ -38,9 +38,7 @@ class IdefixItem(NormalizedBatchItem):
 
     own: strawberry.Private[object]
     barcode: str | None
-    price: Decimal | None = strawberry.field(
-        description="As idefix sends it: whether lira or kuruş is not documented"
-    )
+    price: Decimal | None = strawberry.field(description="As idefix sends it: whether lira or kuruş is not documented")
     compare_price: Decimal | None
     inventory_quantity: int | None
     vendor_stock_code: str | None

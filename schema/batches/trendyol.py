@@ -97,9 +97,7 @@ class TrendyolBatch(NormalizedBatch):
     declared_failed_item_count: int | None
 
 
-_PRODUCT_FIELDS = tuple(
-    name for name in TrendyolProduct.__annotations__ if name != "attributes"
-)
+_PRODUCT_FIELDS = tuple(name for name in TrendyolProduct.__annotations__ if name != "attributes")
 
 
 def _item(item: model.Item) -> TrendyolItem:
