@@ -53,6 +53,11 @@ class Accounts:
     def __getitem__(self, name: str) -> Account:
         return self._by_name[name]
 
+    def knows(self, ref: BatchRef) -> bool:
+        """True where the reference's account is configured, for its source."""
+        account = self._by_name.get(ref.account)
+        return account is not None and account.marketplace == MARKETPLACE_OF.get(ref.source)
+
     def of(self, marketplace: str, scope: Scope = EVERYTHING) -> list[Account]:
         """The accounts of one marketplace that the scope allows, in the order of the configuration."""
         return [a for a in self._by_name.values() if a.marketplace == marketplace and scope.allows(a.name)]

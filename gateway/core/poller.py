@@ -18,8 +18,8 @@ from gateway.core.turns import Turns
 
 log = logging.getLogger(__name__)
 
-Poll = Callable[[BatchRef], Awaitable[State | None]]
-"""Asks for one batch; None where that failed."""
+Poll = Callable[[BatchRef], Awaitable[bool]]
+"""Asks for one batch; False where that failed."""
 
 
 class Poller:
@@ -38,9 +38,9 @@ class Poller:
         self._polls: set[asyncio.Task[None]] = set()
         self._task = asyncio.ensure_future(self._run())
 
-    def add(self, ref: BatchRef, born: float) -> None:
+    def add(self, ref: BatchRef, born: float, *, is_attended: bool) -> None:
         """Poll this batch from now on; `born` is when its watch began."""
-        self._turns.add(ref, self._clock.monotonic(), born)
+        self._turns.add(ref, self._clock.monotonic(), born=born, attended=is_attended)
         self._wake.set()
 
     def remove(self, ref: BatchRef) -> None:
@@ -50,7 +50,7 @@ class Poller:
 
     def attend(self, ref: BatchRef, *, is_attended: bool) -> None:
         """Somebody waits for it, or nobody does any more."""
-        self._turns.attend(ref, is_attended)
+        self._turns.attend(ref, subscribers=is_attended)
         self._wake.set()
 
     async def _run(self) -> None:
@@ -75,7 +75,7 @@ class Poller:
                 self._slots.release()
                 return
             ref = turn[0]
-            self._turns.asked(ref, now)
+            self._turns.asked(ref)
         except BaseException:
             self._slots.release()
             raise
@@ -83,15 +83,17 @@ class Poller:
         self._polls.add(task)
         task.add_done_callback(self._done)
 
-    async def _ask(self, ref: BatchRef) -> None:
-        state = await self._poll(ref)
-        now = self._clock.monotonic()
-        if state is None:
-            self._turns.seen(ref, now, changed=False, progress=None)
-            return
+    def told(self, state: State) -> None:
+        """A batch was read, by this poller or by anybody's query."""
+        ref = state.ref
         changed = self._seen.get(ref) != state.version
         self._seen[ref] = state.version
-        self._turns.seen(ref, now, changed=changed, progress=state.snapshot.progress)
+        self._turns.seen(ref, state.checked, changed=changed, progress=state.snapshot.progress)
+        self._wake.set()
+
+    async def _ask(self, ref: BatchRef) -> None:
+        if not await self._poll(ref):
+            self._turns.seen(ref, self._clock.monotonic(), changed=False)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._polls.discard(task)

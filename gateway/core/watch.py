@@ -48,9 +48,11 @@ class Watches:
         self._reaper = asyncio.ensure_future(self._reap())
         now = self._clock.monotonic()
         for ref, age in resumed:
-            if len(self._watches) < self._limits.max:
-                self._begin(ref, now - age, await self._batches.known(ref))
-                self._poller(ref.account).attend(ref, is_attended=False)
+            known = await self._batches.known(ref) if self._batches.accounts.knows(ref) else None
+            if not self._batches.accounts.knows(ref) or (known is not None and known.snapshot.is_terminal):
+                self._archive.unwatch(ref)
+            elif len(self._watches) < self._limits.max and ref not in self._watches:
+                self._begin(ref, now - age, known, is_attended=False)
 
     async def subscribe(self, refs: Sequence[BatchRef], detail: Detail) -> Subscription:
         """A stream over these batches. It always ends, and must be closed."""
@@ -106,19 +108,19 @@ class Watches:
             if not self._make_room():
                 subscription.put(refused(ref, _too_many(self._limits.max)))
                 return
-            watch = self._begin(ref, self._clock.monotonic(), known)
+            watch = self._begin(ref, self._clock.monotonic(), known, is_attended=True)
             self._archive.watch(ref)
         watch.join(subscription, detail)
         self._poller(ref.account).attend(ref, is_attended=True)
 
-    def _begin(self, ref: BatchRef, born: float, known: State | None = None) -> Watch:
+    def _begin(self, ref: BatchRef, born: float, known: State | None, *, is_attended: bool) -> Watch:
         retention = ADAPTERS[self._batches.accounts[ref.account].marketplace].retention
         deadline = max(born + self._limits.deadline_of(retention), self._clock.monotonic() + self._limits.last_look)
         watch = Watch(ref, born, deadline, self._limits)
         if known is not None:
             watch.tell(known)
         self._watches[ref] = watch
-        self._poller(ref.account).add(ref, born)
+        self._poller(ref.account).add(ref, born, is_attended=is_attended)
         return watch
 
     def _make_room(self) -> bool:
@@ -142,17 +144,19 @@ class Watches:
         watch = self._watches.get(state.ref)
         if watch is not None:
             watch.tell(state)
+            self._poller(state.ref.account).told(state)
             if state.snapshot.is_terminal:
                 self._end(watch)
 
-    async def _poll(self, ref: BatchRef) -> State | None:
+    async def _poll(self, ref: BatchRef) -> bool:
         try:
-            return await self._batches.refresh(ref, Priority.WATCH)
+            await self._batches.refresh(ref, Priority.WATCH)
         except BatchError as error:
             watch = self._watches.get(ref)
             if watch is not None and watch.fail(error, self._clock.monotonic()):
                 self._end(watch)
-            return None
+            return False
+        return True
 
     def _end(self, watch: Watch) -> None:
         if self._watches.pop(watch.ref, None) is not None:
