@@ -7,16 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
+import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 
 from adapters.base import Account
+from adapters.upstream import UpstreamLimits
 from gateway.config.accounts import read_accounts
 from gateway.config.mistakes import Mistakes
 from gateway.config.references import References
 from gateway.config.sources import Environment, TomlFile, as_json
 from gateway.config.words import findings, section
+from gateway.core.assembly import CoreSettings
 from gateway.core.freshness import Lifetimes
+from gateway.core.store import StoreLimits
+from gateway.core.watched import WatchLimits
 
 DEFAULT_FILE: Final = "gateway.toml"
 
@@ -60,6 +65,21 @@ class Settings(BaseSettings):
     server: ServerSettings = _section()
     accounts: tuple[SerializeAsAny[Account], ...] = ()
     cache: Lifetimes = _section()
+    upstream: UpstreamLimits = _section()
+    watch: WatchLimits = _section()
+    store: StoreLimits = _section()
+
+    @property
+    def core(self) -> CoreSettings:
+        """What the core is opened with."""
+        return CoreSettings(
+            accounts=self.accounts,
+            upstream=self.upstream,
+            lifetimes=self.cache,
+            watch=self.watch,
+            store=store_path(self.store),
+            store_limits=self.store,
+        )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -69,6 +89,13 @@ class Settings(BaseSettings):
         if model is None or not isinstance(value, dict):
             return value
         return model.model_validate_json(as_json(cast("dict[str, Any]", value)), strict=True)
+
+
+def store_path(limits: StoreLimits) -> Path | None:
+    """The store's file, by default in the user's data folder; None where it is switched off."""
+    if limits.path is None:
+        return platformdirs.user_data_path("batch-gateway") / "gateway.sqlite3"
+    return None if limits.path == "off" else Path(limits.path).expanduser()
 
 
 def load_settings(

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from adapters.base import Account
+from adapters.budget import Limit
 from adapters.registry import ADAPTERS
 from gateway.config.mistakes import Loc, Mistakes, suggest
 from gateway.config.words import findings
 
 _NAME: Final = re.compile(r"[^\W_][\w .&'+-]{0,63}")
 """A name stands in REFs (`trendyol@main-shop:…`), tables and logs: no colon, no control character."""
-_LIMIT: Final = re.compile(r"[1-9]\d{0,5}/[1-9]\d{0,3}(s|m|h)")
 _SHORTEST_SECRET: Final = 4
 """Shorter values are no secrets, and hiding them would tear words apart."""
 
@@ -61,7 +60,6 @@ def _read(row: dict[str, Any], loc: Loc, mistakes: Mistakes) -> Account | None:
     if not isinstance(marketplace, str) or marketplace not in ADAPTERS:
         mistakes.add((*loc, "marketplace"), _unknown_marketplace(marketplace))
         return None
-    _check_url(row, loc, mistakes)
     _check_limit(row.get("limit"), loc, mistakes)
     model = ADAPTERS[marketplace].account
     try:
@@ -80,34 +78,12 @@ def _unknown_marketplace(marketplace: Any) -> str:
     return f"is not a marketplace that is known here: {suggest(marketplace, ADAPTERS)}"
 
 
-def _check_url(row: dict[str, Any], loc: Loc, mistakes: Mistakes) -> None:
-    url = row.get("base_url")
-    if not isinstance(url, str):
-        return
-    row["base_url"] = url.rstrip("/")
-    words = _url_mistake(url)
-    if words:
-        mistakes.add((*loc, "base_url"), words)
-
-
-def _url_mistake(url: str) -> str | None:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "is not an address: write https://host or https://host/path"
-    if parts.scheme not in {"http", "https"} or not host or not re.fullmatch(r"[!-~]+", url):
-        return "is not an address: write https://host or https://host/path"
-    if "@" in parts.netloc:
-        return "must not hold a user or password: use the account's own keys for credentials"
-    if parts.query or parts.fragment or "?" in url or "#" in url:
-        return "must end with the path: remove what follows ? or #"
-    return None
-
-
 def _check_limit(limit: Any, loc: Loc, mistakes: Mistakes) -> None:
-    if isinstance(limit, str) and not _LIMIT.fullmatch(limit):
-        mistakes.add((*loc, "limit"), 'must be calls per window, like "50/10s"')
+    if isinstance(limit, str):
+        try:
+            Limit.parse(limit)
+        except ValueError as error:
+            mistakes.add((*loc, "limit"), str(error))
 
 
 def _without_values(words: str, row: dict[str, Any]) -> str:
