@@ -39,7 +39,7 @@ class BatchQuery:
     )
     async def batches(
         self, info: Info, refs: list[BatchRef], max_age: MaxAge = None
-    ) -> list[BatchResult | None] | None:
+    ) -> list[BatchResult] | None:
         """Many batches."""
         check_max_age(max_age)
         check_references(info, len(refs))
@@ -67,7 +67,7 @@ class BatchQuery:
         refs: list[BatchRef],
         timeout: Timeout = 30.0,  # noqa: ASYNC109
         until: AwaitUntil = AwaitUntil.ALL,
-    ) -> list[BatchResult | None] | None:
+    ) -> list[BatchResult] | None:
         """Wait for many batches."""
         check_references(info, len(refs))
         context = info.context

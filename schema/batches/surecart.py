@@ -28,7 +28,7 @@ class SureCartBatch(NormalizedBatch):
     finished_batch_operations_count: int | None
 
 
-@strawberry.type(description="One API call of a SureCart batch: a batch of one item, itself")
+@strawberry.type(description="One API call of a SureCart batch, which is a batch of one item, itself")
 class SureCartBatchOperation(NormalizedBatch):
     """`/v1/batch_operations/{id}`, or embedded in its batch."""
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import strawberry
 
-from adapters import model, trendyol
+from adapters import model
 from schema.batch import AccountArgument, Face, MaxAge, NormalizedBatch, Told, shared, told
 from schema.context import Info
 from schema.items import NormalizedBatchItem
 from schema.items import shared as shared_of_item
 from schema.products import ProductAttribute
 from schema.reading import read
-from schema.scalars import JSON
+from schema.scalars import JSON, raw_json
 
 
 @strawberry.type(description="A product as it was submitted to Trendyol")
@@ -49,7 +49,7 @@ class TrendyolProduct:
 class TrendyolItem(NormalizedBatchItem):
     """One item; which fields are set depends on the batch's request type."""
 
-    own: strawberry.Private[trendyol.TrendyolRequestItem]
+    own: strawberry.Private[object]
     barcode: str | None
     quantity: int | None
     list_price: Decimal | None
@@ -62,13 +62,14 @@ class TrendyolItem(NormalizedBatchItem):
     @strawberry.field
     def product(self) -> TrendyolProduct | None:
         """The product, where the batch created or updated one."""
-        product: Any = self.own.product
+        own: Any = self.own
+        product = own.product
         if product is None:
             return None
-        fields = {name: getattr(product, name) for name in _PRODUCT_FIELDS}
         attributes = product.attributes
         return TrendyolProduct(
-            **fields,
+            **{name: getattr(product, name) for name in _PLAIN},
+            delivery_option=raw_json(product.delivery_option),
             attributes=None
             if attributes is None
             else [
@@ -97,7 +98,7 @@ class TrendyolBatch(NormalizedBatch):
     declared_failed_item_count: int | None
 
 
-_PRODUCT_FIELDS = tuple(name for name in TrendyolProduct.__annotations__ if name != "attributes")
+_PLAIN = tuple(set(TrendyolProduct.__annotations__) - {"attributes", "delivery_option"})
 
 
 def _item(item: model.Item) -> TrendyolItem:
