@@ -1,0 +1,185 @@
+"""Runs operations on the schema: prepared once, executed by graphql-core under Strawberry's rules, encoded once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
+from functools import partial
+from typing import Any, Final, cast
+
+import msgspec
+import strawberry
+from graphql import ExecutionResult, GraphQLSchema, execution
+from graphql.execution.values import get_variable_values
+from strawberry.execution.is_awaitable import optimized_is_awaitable
+
+from gateway.engine.documents import CacheBounds, Documents
+from gateway.engine.errors import BAD_USER_INPUT, format_errors, format_exception, format_refusals, unexpected
+from gateway.engine.operation import NO_VALUES, Operation, Prepared
+from gateway.engine.request import OperationRequest, RequestError
+from gateway.engine.updates import SharedUpdates
+from gateway.limits import DocumentLimits
+
+_encode: Final = msgspec.json.Encoder().encode
+_core: Final = cast("Any", execution)
+"""graphql-core's own parts of `execute` and `subscribe`, whose types are incomplete."""
+
+
+class Engine:
+    """Prepares and runs operations.
+
+    `share` says what a context may see: subscribers whose contexts give equal values are sent the same bytes for an
+    event that carries a `share_key`. Without it every subscriber's updates are made for it alone.
+    """
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        limits: DocumentLimits | None = None,
+        *,
+        bounds: CacheBounds | None = None,
+        share: Callable[[Any], Hashable] | None = None,
+    ) -> None:
+        loose = cast("Any", schema)
+        if loose.extensions or loose.directives:
+            raise ValueError("schema extensions and custom operation directives do not run on this engine")
+        self.limits: Final = limits or DocumentLimits()
+        self._schema: GraphQLSchema = loose._schema  # noqa: SLF001  # Strawberry has no public name for it
+        self._executor_class: Callable[..., Any] = loose.execution_context_class
+        self._documents = Documents(self._schema, self.limits, bounds or CacheBounds())
+        self._share = share
+        self._updates = SharedUpdates()
+
+    def prepare(self, request: OperationRequest) -> Prepared:
+        """The operation that is asked for, checked against schema and limits. Raises `RequestError`."""
+        if request.query is None:
+            raise RequestError.of("BAD_REQUEST", "The request has no `query`.", is_well_formed=False)
+        bare = self._documents.get(request.query).operation(request.operation_name)
+        operation = bare.operation
+        given = request.variables or {}
+        prepared = bare
+        if operation.variables or request.extensions:
+            prepared = Prepared(operation, self._coerce(operation, given), given, request.extensions)
+        if operation.cost.of(prepared.values.coerced) > self.limits.cost:
+            raise RequestError.of(
+                "TOO_COSTLY", f"The answer could hold more than {self.limits.cost} values: ask for fewer at a time."
+            )
+        return prepared
+
+    def run(self, prepared: Prepared, context: object) -> bytes | Awaitable[bytes]:
+        """Execute a query or mutation: the encoded result, at once where no resolver has to wait. Never fails."""
+        return self._execute(self._executor(prepared, context).execute_operation)
+
+    async def execute(self, prepared: Prepared, context: object) -> bytes:
+        """The encoded result of a query or mutation. Never fails: errors are part of it."""
+        result = self.run(prepared, context)
+        return result if isinstance(result, bytes) else await result
+
+    def stream(self, prepared: Prepared, context: object) -> AsyncGenerator[bytes, None]:
+        """The encoded results of any operation, one or many, for a transport that streams. Close it.
+
+        Raises `RequestError` where a subscription cannot start, or breaks.
+        """
+        return self.subscribe(prepared, context) if prepared.kind == "subscription" else self._once(prepared, context)
+
+    async def subscribe(self, prepared: Prepared, context: object) -> AsyncGenerator[bytes, None]:
+        """The encoded results of a subscription; ends with its source. Close it.
+
+        Raises `RequestError` where it cannot start, or breaks.
+        """
+        executor = self._executor(prepared, context)
+        source = await self._source(executor)
+        share = None if self._share is None else (prepared.identity(), self._share(context))
+        try:
+            async for event in source:
+                key = getattr(event, "share_key", None)
+                make = partial(self._event, executor, event)
+                if key is None or share is None:
+                    made = make()
+                    yield made if isinstance(made, bytes) else await made
+                else:
+                    yield await self._updates.get((share, key), make)
+        except Exception as error:
+            raise RequestError([format_exception(error)]) from error
+        finally:
+            await close(source)
+
+    async def _once(self, prepared: Prepared, context: object) -> AsyncGenerator[bytes, None]:
+        yield await self.execute(prepared, context)
+
+    def _coerce(self, operation: Operation, given: dict[str, Any]) -> Any:
+        if not operation.variables:
+            return NO_VALUES
+        values = get_variable_values(
+            self._schema,
+            operation.node.variable_definitions or (),
+            given,
+            max_errors=self.limits.errors,
+            hide_suggestions=not self.limits.suggestions,
+        )
+        if isinstance(values, list):
+            raise RequestError(format_refusals(values, BAD_USER_INPUT))
+        return values
+
+    def _executor(self, prepared: Prepared, context: object) -> Any:
+        """As `Executor.build` makes it, without its walk over the document: what it finds there is kept."""
+        operation = prepared.operation
+        return self._executor_class(
+            self._schema,
+            operation.fragments,
+            operation.details,
+            None,
+            context,
+            operation.node,
+            prepared.values,
+            _core.default_field_resolver,
+            _core.default_type_resolver,
+            _core.default_field_resolver,
+            is_awaitable=optimized_is_awaitable,
+            hide_suggestions=not self.limits.suggestions,
+            operation_extensions=prepared.extensions,
+        )
+
+    async def _source(self, executor: Any) -> AsyncIterator[Any]:
+        source: Any = _core.create_source_event_stream(executor)
+        if executor.is_awaitable(source):
+            source = await source
+        if isinstance(source, ExecutionResult):
+            raise RequestError(format_errors(source.errors or ()))
+        return aiter(source)
+
+    def _event(self, executor: Any, event: object) -> bytes | Awaitable[bytes]:
+        per_event = executor.build_per_event_executor(event)
+        return self._execute(lambda: _core.execute_subscription_event(per_event))
+
+    def _execute(self, start: Callable[[], Any]) -> bytes | Awaitable[bytes]:
+        try:
+            result = start()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client is answered
+            return _failure(error)
+        return _encoded(result) if isinstance(result, ExecutionResult) else _finish(result)
+
+
+async def close(stream: AsyncIterator[Any]) -> None:
+    """End an async iterator now, not when the garbage collector comes by."""
+    if isinstance(stream, AsyncGenerator):
+        await stream.aclose()
+
+
+async def _finish(executing: Awaitable[ExecutionResult]) -> bytes:
+    try:
+        return _encoded(await executing)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the client is answered
+        return _failure(error)
+
+
+def _encoded(result: ExecutionResult) -> bytes:
+    try:
+        if result.errors:
+            return _encode({"data": result.data, "errors": format_errors(result.errors)})
+        return _encode({"data": result.data})
+    except Exception as error:  # noqa: BLE001  # a value that is no JSON
+        return _failure(error)
+
+
+def _failure(error: Exception) -> bytes:
+    return _encode({"data": None, "errors": [unexpected(error)]})

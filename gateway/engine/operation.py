@@ -1,0 +1,55 @@
+"""An operation that was parsed, validated and limited, and the same with the variables of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from graphql.execution.collect_fields import FragmentDetails
+from graphql.execution.values import VariableValues
+from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
+
+from gateway.engine.cost import Cost
+
+NO_VALUES: Final = VariableValues({}, {})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """One operation of a document. Kept with its document and shared by all requests for it; compared by identity."""
+
+    kind: str
+    """`query`, `mutation` or `subscription`."""
+    node: OperationDefinitionNode
+    fragments: dict[str, FragmentDefinitionNode]
+    details: dict[str, FragmentDetails]
+    """The fragments as the executor wants them."""
+    cost: Cost
+    variables: tuple[str, ...]
+    """Names of the variables that it declares."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """An operation with its variables coerced: ready to run, any number of times."""
+
+    operation: Operation
+    values: VariableValues
+    given: Mapping[str, Any]
+    """The variables as the client sent them."""
+    extensions: dict[str, Any] | None = None
+
+    @property
+    def kind(self) -> str:
+        """`query`, `mutation` or `subscription`."""
+        return self.operation.kind
+
+    def identity(self) -> tuple[Operation, bytes]:
+        """Equal for two requests that ask the same, whatever else they sent along."""
+        declared = {name: self.given[name] for name in self.operation.variables if name in self.given}
+        return self.operation, _SORTED.encode(declared) if declared else b""
+
+
+_SORTED: Final = msgspec.json.Encoder(order="sorted")
