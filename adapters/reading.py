@@ -1,0 +1,134 @@
+"""Driving an adapter's generator: answers in, the next request or the snapshot out, big answers beside the event loop.
+
+An adapter raises `UpstreamError`s. Should another exception escape it, it becomes one here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from adapters.base import Account, Adapter, Answer, Asking, Request
+from adapters.clock import Clock
+from adapters.deadline import within
+from adapters.errors import BatchError, InvalidAnswer, UpstreamTimeout
+from adapters.fault import fault
+from adapters.model import BatchRef, Snapshot
+from adapters.translation import Party
+from adapters.upstream import UpstreamLimits
+
+
+class Aside:
+    """A thread for what would hold up the event loop; it exists from its first use on."""
+
+    def __init__(self) -> None:
+        self._threads: ThreadPoolExecutor | None = None
+
+    def start(self, asking: Asking, answer: Answer) -> asyncio.Future[Request | Snapshot]:
+        """Read the answer there."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(1, "reading")  # more would only fight for the interpreter
+        return asyncio.get_running_loop().run_in_executor(self._threads, _step, asking, answer)
+
+    async def aclose(self) -> None:
+        """End the thread, after what it is reading."""
+        if self._threads is not None:
+            await asyncio.to_thread(self._threads.shutdown)
+
+
+class Reading:
+    """One run of an adapter's `ask`."""
+
+    def __init__(self, asking: Asking, party: Party, aside: Aside, limits: UpstreamLimits) -> None:
+        self._asking = asking
+        self._party = party
+        self._aside = aside
+        self._limits = limits
+        self._running: asyncio.Future[Request | Snapshot] | None = None
+
+    def begin(self) -> Request:
+        """The first request."""
+        return _begin(self._asking, str(self._party))
+
+    async def send(self, answer: Answer, seconds: float, clock: Clock) -> Request | Snapshot:
+        """What follows from the answer. Raises `BatchError`."""
+        if len(answer.body) < self._limits.decode_aside:
+            return _guarded(self._asking, answer, str(self._party))
+        self._running = self._aside.start(self._asking, answer)
+        failure: BatchError
+        try:
+            async with within(clock, seconds):
+                step = await asyncio.shield(self._running)
+            self._running = None
+        except TimeoutError:
+            failure = UpstreamTimeout(f"{self._party}: the answer was too large to be read in time. Ask again.")
+        except Exception as error:  # noqa: BLE001 - whatever an adapter raised
+            self._running = None
+            failure = _meaning(error, str(self._party))
+        else:
+            return step
+        raise failure
+
+    def close(self) -> None:
+        """End the run. A thread that still reads is left to finish, and closes behind itself."""
+        if self._running is None:
+            self._asking.close()
+            return
+        asking = self._asking
+        self._running.add_done_callback(lambda done: (done.cancelled() or done.exception(), asking.close()))
+
+
+def replay(adapter: Adapter, account: Account, ref: BatchRef, answers: Iterable[Answer]) -> Snapshot:
+    """Read answers that were kept once more, without asking anybody. Raises `BatchError`."""
+    who = f"{adapter.title} (account {account.name})"
+    asking = adapter.ask(account, ref.source, ref.id)
+    try:
+        _begin(asking, who)
+        for answer in answers:
+            refusal = adapter.refusal(answer)
+            if refusal is not None:
+                raise refusal
+            step = _guarded(asking, answer, who)
+            if isinstance(step, Snapshot):
+                return step
+    finally:
+        asking.close()
+    raise InvalidAnswer(f"{who}: the answers that were kept are not all there.")
+
+
+def _begin(asking: Asking, who: str) -> Request:
+    failure: BatchError
+    try:
+        return next(asking)
+    except BatchError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        failure = _meaning(error, who)
+    raise failure
+
+
+def _guarded(asking: Asking, answer: Answer, who: str) -> Request | Snapshot:
+    failure: BatchError
+    try:
+        return _step(asking, answer)
+    except Exception as error:  # noqa: BLE001
+        failure = _meaning(error, who)
+    raise failure
+
+
+def _step(asking: Asking, answer: Answer) -> Request | Snapshot:
+    try:
+        return asking.send(answer)
+    except StopIteration as end:
+        return end.value
+
+
+def _meaning(error: Exception, who: str) -> BatchError:
+    if isinstance(error, BatchError):
+        return error
+    if isinstance(error, (msgspec.DecodeError, UnicodeDecodeError, RecursionError)):
+        return InvalidAnswer(f"{who}: the answer is not the JSON that was asked for. Ask again in a moment.")
+    return fault(error, who)
