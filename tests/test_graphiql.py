@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from graphql import build_schema, parse, validate
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.routing import Mount
@@ -87,6 +88,16 @@ def test_every_vendored_package_names_its_licence() -> None:
         row = next(line for line in licences.splitlines() if line.startswith(f"| `{folder}` |"))
         assert folder.rpartition("-")[2] in row.split("|")[3]
         assert "MIT" in row
+
+
+def test_examples_fit_the_schema() -> None:
+    schema = build_schema((WEB.parent.parent / "schema" / "schema.graphql").read_text())
+    examples = re.findall(r"= `([^`]+)`;", (WEB / "static" / "examples.js").read_text())
+    assert len(examples) == 5
+    for text in examples:
+        assert validate(schema, parse(text)) == []
+        # The editor shows about fifty signs of a line on a small screen.
+        assert max(map(len, text.splitlines())) <= 52
 
 
 async def test_vendored_files_are_kept_for_good_and_own_ones_asked_for_again() -> None:

@@ -112,4 +112,4 @@ def test_apollo_client_3_over_multipart(gateway: str) -> None:
 def test_every_audit_of_graphql_over_http_passes(gateway: str) -> None:
     told = drive("audit.mjs", gateway, "")
     assert told["failed"] == []
-    assert told["passed"] == told["total"] > 60
+    assert told["passed"] == told["total"] >= 61

@@ -33,6 +33,8 @@ def editor(page: Page, where: str) -> str:
 
 def show_tab(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name, exact=True).click()
+    # GraphiQL reads the operation's name from the text a moment later.
+    page.wait_for_function("name => document.querySelector('.CodeMirror').CodeMirror.operationName === name", arg=name)
 
 
 def run(page: Page) -> dict[str, Any]:
@@ -96,13 +98,19 @@ def test_a_link_fills_in_its_query_and_does_not_run_it(visit: Visit) -> None:
     assert len(run(page)["data"]["marketplaces"]) == 4
 
 
-def test_a_token_stays_with_the_browser_tab(visit: Visit) -> None:
+def test_a_token_serves_every_tab_and_stays_with_the_browser_tab(visit: Visit) -> None:
     page = open_graphiql(visit)
     page.get_by_role("button", name="Headers").click()
-    headers = '{ "Authorization": "Bearer not-kept" }'
     page.eval_on_selector(
-        "[aria-label='Headers'] .CodeMirror", "(element, text) => element.CodeMirror.setValue(text)", headers
+        ".graphiql-editor-tool .graphiql-editor:not(.hidden) .CodeMirror",
+        "(element, text) => element.CodeMirror.setValue(text)",
+        '{ "authorization": "Bearer not-kept" }',
     )
+    run(page)
+    show_tab(page, "Marketplaces")
+    with page.expect_request("**/graphql") as sent:
+        run(page)
+    assert sent.value.headers["authorization"] == "Bearer not-kept"
     page.wait_for_function("Object.values(sessionStorage).some(value => value.includes('not-kept'))")
     assert page.evaluate("JSON.stringify({ ...localStorage })") == "{}"
     assert page.evaluate("document.cookie") == ""

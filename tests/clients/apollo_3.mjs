@@ -1,8 +1,9 @@
 // Apollo Client 3, still the most used: its reader of multipart answers is another one than that of 4.
-import { ApolloClient, HttpLink, InMemoryCache, gql } from "apollo-client-3/core/core.cjs";
+import apollo from "apollo-client-3/core/core.cjs";
 import { followWithApollo, possibleTypes } from "./apollo_shared.mjs";
 import { report, task } from "./shared.mjs";
 
+const { ApolloClient, HttpLink, InMemoryCache, gql } = apollo;
 const { url, ref, headers } = task();
 
 await report(async () => {

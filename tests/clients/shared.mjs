@@ -63,6 +63,7 @@ export async function report(work) {
 }
 
 function fail(error) {
-  console.error(error);
+  const reasons = Array.isArray(error) ? error : [error];
+  for (const { name, code, message, reason, cause } of reasons) console.error({ name, code, message, reason, cause });
   process.exit(1);
 }

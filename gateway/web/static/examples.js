@@ -8,8 +8,8 @@ const ONE_BATCH = `# One batch, as its marketplace keeps it.
 # and see it end, some of its items refused.
 #
 # More in the other tabs. Where the gateway asks for
-# a token, write it under "Headers" below, then
-# re-fetch the schema (the circle, lower left):
+# a token, write it under "Headers" below, once for
+# all tabs, and re-fetch the schema (lower left):
 #   { "Authorization": "Bearer …" }
 
 query OneBatch {

@@ -5,11 +5,26 @@ const { React, ReactDOM, GraphiQL, GraphiQLPluginExplorer } = window;
 
 // Held by this browser tab alone: headers may carry a token, and GraphiQL's history keeps them too.
 const storage = window.sessionStorage;
+const TOKEN = "batch-gateway:authorization";
 
 function endpoint(scheme) {
   const url = new URL(window.location.pathname, window.location.href);
   if (scheme) url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
+}
+
+// GraphiQL keeps headers per tab. A token written in one of them serves the others too, until one names its own
+// (an empty one forgets it).
+function withToken(headers = {}) {
+  const own = Object.keys(headers).find((name) => name.toLowerCase() === "authorization");
+  if (own) storage.setItem(TOKEN, headers[own]);
+  const token = storage.getItem(TOKEN);
+  return own || !token ? headers : { ...headers, Authorization: token };
+}
+
+function makeFetcher() {
+  const ask = GraphiQL.createFetcher({ url: endpoint(), subscriptionUrl: endpoint("ws") });
+  return (params, options) => ask(params, { ...options, headers: withToken(options?.headers) });
 }
 
 // A link such as /graphql?query=…&variables=… opens with that query; it is never run by itself.
@@ -26,12 +41,13 @@ function openingTabs() {
 
 const explorer = GraphiQLPluginExplorer.explorerPlugin({ showAttribution: false });
 const tabs = openingTabs();
+const fetcher = makeFetcher();
 
 function Page() {
   return React.createElement(
     GraphiQL,
     {
-      fetcher: GraphiQL.createFetcher({ url: endpoint(), subscriptionUrl: endpoint("ws") }),
+      fetcher,
       storage,
       plugins: [explorer],
       defaultTabs: tabs,
