@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from adapters.errors import UpstreamError
 from adapters.model import Operation, Snapshot
@@ -51,6 +53,40 @@ class Account(BaseModel):
         Adapters add the seller and whatever changes the answer (a language, a store front).
         """
         return (self.name, self.base_url)
+
+    @field_validator("base_url")
+    @classmethod
+    def _absolute(cls, url: str) -> str:
+        url = url.rstrip("/")
+        mistake = _mistake(url)
+        if mistake:
+            raise ValueError(mistake)
+        return url
+
+
+def _mistake(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return "is not an address: write https://host or https://host/path"
+    if not is_address or not re.fullmatch(r"[!-~]+", url):
+        return "is not an address: write https://host or https://host/path"
+    if "@" in parts.netloc:
+        return "must not hold a user or password: use the account's own keys for credentials"
+    if "?" in url or "#" in url:
+        return "must end with the path: remove what follows ? or #"
+    return None
+
+
+AnyAccount = TypeVar("AnyAccount", bound=Account)
+
+
+def account_of(kind: type[AnyAccount], account: Account) -> AnyAccount:
+    """The account as its adapter's own kind. Raises `TypeError` where it was paired with another adapter."""
+    if not isinstance(account, kind):
+        raise TypeError(f"account {account.name!r} is no {kind.__name__}")
+    return account
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,46 @@
+"""Status words of marketplaces, compared without case and surrounding space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Raw
+
+from adapters import decoding
+from adapters.model import ItemStatus, Status
+
+_LONGEST: Final = 200
+_NULL: Final = b"null"
+
+
+def fold(word: str) -> str:
+    """The form in which words are compared. Both Turkish i's meet the English one: BİTTİ, BITTI and bitti are one."""
+    return (
+        word.strip()
+        .casefold()
+        .replace("i\N{COMBINING DOT ABOVE}", "i")
+        .replace("\N{LATIN SMALL LETTER DOTLESS I}", "i")
+    )
+
+
+def word(piece: Raw | None) -> str | None:
+    """The word in a status field, as the marketplace writes it; None where there is none.
+
+    Something that is no text is kept as its JSON: it says something, if nothing that is known.
+    """
+    if not piece or bytes(piece) == _NULL:
+        return None
+    found = decoding.value(piece)
+    said = found.strip() if isinstance(found, str) else bytes(piece).decode()
+    return said[:_LONGEST] or None
+
+
+def status(said: str | None, known: Mapping[str, Status]) -> Status:
+    """The status behind a batch's word; UNKNOWN for another word and for none."""
+    return Status.UNKNOWN if said is None else known.get(fold(said), Status.UNKNOWN)
+
+
+def item_status(said: str | None, known: Mapping[str, ItemStatus]) -> ItemStatus:
+    """The status behind an item's word; UNKNOWN for another word and for none."""
+    return ItemStatus.UNKNOWN if said is None else known.get(fold(said), ItemStatus.UNKNOWN)
