@@ -41,7 +41,7 @@ class Mistakes:
 
     def __init__(self, where: str) -> None:
         self.where = where
-        self._found: dict[tuple[str, Loc], Mistake] = {}
+        self._found: dict[tuple[str, Loc], str] = {}
         self._labels: dict[Loc, str] = {}
 
     def label(self, loc: Loc, label: str) -> None:
@@ -50,22 +50,27 @@ class Mistakes:
 
     def add(self, loc: Loc, words: str) -> None:
         """Note a mistake in the file; a second one about the same place is most likely its consequence."""
-        labels = [label for place, label in self._labels.items() if loc[: len(place)] == place]
-        key = key_of(loc) + "".join(f" ({label})" for label in labels)
-        self._found.setdefault((self.where, loc), Mistake(self.where, key, words))
+        self._found.setdefault((self.where, loc), words)
 
     def add_variable(self, name: str, words: str) -> None:
         """Note a mistake in an environment variable."""
-        self._found.setdefault((ENVIRONMENT, (name,)), Mistake(ENVIRONMENT, name, words))
+        self._found.setdefault((ENVIRONMENT, (name,)), words)
 
     def error(self) -> SettingsError:
         """All that was found, to be raised."""
-        return SettingsError(self._found.values())
+        return SettingsError(
+            Mistake(where, self._key(loc) if where == self.where else str(loc[0]), words)
+            for (where, loc), words in self._found.items()
+        )
 
     def raise_any(self) -> None:
         """Raise `SettingsError` with all that was found, if anything was."""
         if self._found:
             raise self.error()
+
+    def _key(self, loc: Loc) -> str:
+        labels = (label for place, label in self._labels.items() if loc[: len(place)] == place)
+        return key_of(loc) + "".join(f" ({label})" for label in labels)
 
 
 def key_of(loc: Loc) -> str:

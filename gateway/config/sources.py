@@ -44,8 +44,10 @@ class TomlFile(TomlConfigSettingsSource):
         return cast("dict[str, Any]", self.init_kwargs)  # pyright: ignore[reportUnknownMemberType]
 
     def _read_files(self, files: Any, deep_merge: bool = False) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - pydantic-settings' signature
+        text = ""
         try:
-            return tomllib.loads(_text(Path(files).expanduser()))
+            text = _text(Path(files).expanduser())
+            return tomllib.loads(text)
         except FileNotFoundError:
             words = "there is no such file: create it, or name another with --config"
         except IsADirectoryError:
@@ -56,7 +58,8 @@ class TomlFile(TomlConfigSettingsSource):
             line = error.object.count(b"\n", 0, error.start) + 1
             words = f"line {line} is not UTF-8 text: save the file as UTF-8"
         except tomllib.TOMLDecodeError as error:
-            words = f"is not valid TOML: {error}"
+            last = text.count("\n") + (not text.endswith("\n"))
+            words = f"is not valid TOML: {error}".replace("at end of document", f"at line {last}, the last one")
         except RecursionError:
             words = "is nested too deeply to be a configuration"
         self._mistakes.add((), words)
