@@ -97,7 +97,7 @@ def test_examples_fit_the_schema() -> None:
     for text in examples:
         assert validate(schema, parse(text)) == []
         # The editor shows about fifty signs of a line on a small screen.
-        assert max(map(len, text.splitlines())) <= 52
+        assert max(map(len, text.splitlines())) <= 50
 
 
 async def test_vendored_files_are_kept_for_good_and_own_ones_asked_for_again() -> None:

@@ -3,18 +3,18 @@
 
 const ONE_BATCH = `# One batch, as its marketplace keeps it.
 #
-# Press the play button, or Ctrl-Enter. A batch of
-# the sandbox lives for a few seconds: run it again
-# and see it end, some of its items refused.
+# Press play or Ctrl-Enter. A batch of the sandbox
+# lives for a few seconds: run this again and see
+# it end, some of its items refused.
 #
-# More in the other tabs. Where the gateway asks for
-# a token, write it under "Headers" below, once for
-# all tabs, and re-fetch the schema (lower left):
+# More in the other tabs. If the gateway wants a
+# token, write it under "Headers" below, once for
+# all tabs, then re-fetch the schema (lower left):
 #   { "Authorization": "Bearer …" }
 
 query OneBatch {
   batch(
-    ref: { source: TRENDYOL, id: "partly-failed-1" }
+    ref: {source: TRENDYOL, id: "partly-failed-1"}
   ) {
     ...Shared
     ... on TrendyolBatch {
@@ -106,9 +106,9 @@ subscription Live($refs: [BatchRef!]!) {
 }
 `;
 
-const WHY_FAILED = `# Why items failed: first by reason, then each with
-# what was submitted. awaitBatch answers when the
-# batch has ended, or at the timeout.
+const WHY_FAILED = `# Why items failed: by reason, then one by one,
+# with what was submitted. awaitBatch answers when
+# the batch has ended, or at the timeout.
 
 query WhyFailed($ref: BatchRef!) {
   awaitBatch(ref: $ref, timeout: 30) {
