@@ -147,30 +147,26 @@ token = ""
 
 
 def test_all_mistakes_at_once_with_file_key_and_mend(folder: Path) -> None:
-    assert sorted(mistakes(folder, ALL_AT_ONCE, {})) == sorted(
-        [
-            "gateway.toml: server.port: must be a whole number without quotes",
-            "gateway.toml: server.hots: unknown key: did you mean host?",
-            "gateway.toml: cahce: unknown key: did you mean cache?",
-            "gateway.toml: upstream.retries: must be a whole number without quotes",
-            "gateway.toml: upstream.ca_file: must be text in quotes",
-            'gateway.toml: accounts[0].api_key (account "main-shop"): environment variable NOT_SET is not set: set it, '
-            "or use file:/path",
-            'gateway.toml: accounts[0].api_secret (account "main-shop"): there is no file /nowhere/secret: create it, '
-            "or mend the path",
-            'gateway.toml: accounts[0].api_scret (account "main-shop"): unknown key: did you mean api_secret?',
-            'gateway.toml: accounts[1].name (account "main-shop"): is the name of accounts[0] too: names must be '
-            "unique, change one",
-            'gateway.toml: accounts[1].marketplace (account "main-shop"): is not a marketplace that is known here: did '
-            "you mean trendyol?",
-            'gateway.toml: accounts[2].base_url (account "warehouse"): is not an address: write https://host or '
-            "https://host/path",
-            'gateway.toml: accounts[2].limit (account "warehouse"): write a limit as calls per window, for example '
-            '"50/10s", "5/s" or "1000/min"',
-            'gateway.toml: accounts[3].name: is missing: give the account a name of its own, name = "main-shop"',
-            "gateway.toml: accounts[3].token: must not be empty",
-        ]
-    )
+    main, warehouse = '(account "main-shop")', '(account "warehouse")'
+    expected = {
+        "server.port": "must be a whole number without quotes",
+        "server.hots": "unknown key: did you mean host?",
+        "cahce": "unknown key: did you mean cache?",
+        "upstream.retries": "must be a whole number without quotes",
+        "upstream.ca_file": "must be text in quotes",
+        f"accounts[0].api_key {main}": "environment variable NOT_SET is not set: set it, or use file:/path",
+        f"accounts[0].api_secret {main}": "there is no file /nowhere/secret: create it, or mend the path",
+        f"accounts[0].api_scret {main}": "unknown key: did you mean api_secret?",
+        f"accounts[1].name {main}": "is the name of accounts[0] too: names must be unique, change one",
+        f"accounts[1].marketplace {main}": "is not a marketplace that is known here: did you mean trendyol?",
+        f"accounts[2].base_url {warehouse}": "is not an address: write https://host or https://host/path",
+        f"accounts[2].limit {warehouse}": "write a limit as calls per window, for example "
+        '"50/10s", "5/s" or "1000/min"',
+        "accounts[3].name": 'is missing: give the account a name of its own, name = "main-shop"',
+        "accounts[3].token": "must not be empty",
+    }
+    found = mistakes(folder, ALL_AT_ONCE, {})
+    assert sorted(found) == sorted(f"gateway.toml: {key}: {words}" for key, words in expected.items())
 
 
 def test_no_value_is_ever_shown(folder: Path) -> None:
