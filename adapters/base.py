@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
 from adapters.errors import UpstreamError
 from adapters.model import Operation, Snapshot
@@ -50,9 +50,10 @@ class Account(BaseModel):
     def identity(self) -> tuple[str, ...]:
         """What tells this seller's answers from another's, without secrets: part of every stored key.
 
-        Adapters add the seller and whatever changes the answer (a language, a store front).
+        All fields but the secret ones: the seller, the host, and what changes the answer, like a language.
         """
-        return (self.name, self.base_url)
+        told = {name: value for name, value in self if not isinstance(value, SecretStr) and name != "limit"}
+        return tuple(f"{name}={value}" for name, value in sorted(told.items()))
 
     @field_validator("base_url")
     @classmethod

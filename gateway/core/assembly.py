@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ MakeFunnel = Callable[[Sequence[Account], Clock, UpstreamLimits], Funnel]
 
 
 def _funnel(accounts: Sequence[Account], clock: Clock, limits: UpstreamLimits) -> Funnel:
-    return Funnel(accounts, clock=clock, limits=limits)
+    return Funnel(accounts, clock=clock, upstream=limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class CoreSettings:
 
     accounts: Sequence[Account]
     upstream: UpstreamLimits = field(default_factory=UpstreamLimits)
-    lifetimes: Lifetimes = field(default_factory=lambda: Lifetimes())
-    watch: WatchLimits = field(default_factory=lambda: WatchLimits())
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    watch: WatchLimits = field(default_factory=WatchLimits)
     pace: Pace = field(default_factory=Pace)
     store: Path | None = None
-    store_limits: StoreLimits = field(default_factory=lambda: StoreLimits())
+    store_limits: StoreLimits = field(default_factory=StoreLimits)
     query_timeout: float = 30.0
     """Seconds that a query waits for a marketplace at most, budget and retries included."""
 
@@ -56,7 +56,7 @@ class Core:
 @asynccontextmanager
 async def open_core(
     settings: CoreSettings, clock: Clock | None = None, make_funnel: MakeFunnel = _funnel
-) -> AsyncIterator[Core]:
+) -> AsyncGenerator[Core]:
     """Open everything, hand out the doors, close everything in reverse order."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:

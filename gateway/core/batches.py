@@ -117,6 +117,8 @@ class Batches:
 
     async def refresh(self, ref: BatchRef, priority: Priority) -> State:
         """Ask the marketplace now, or join whoever is asking. Raises a `BatchError`."""
+        if priority is Priority.QUERY and ref in self._inflight:
+            self.funnel.hurry(ref, self._timeout)
         return await self._inflight.ask(ref, lambda: self._ask(ref, priority))
 
     async def known(self, ref: BatchRef) -> State | None:

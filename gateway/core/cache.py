@@ -9,9 +9,9 @@ import logging
 from collections import OrderedDict
 from typing import Any, Protocol
 
-from aiocache import SimpleMemoryCache
-from aiocache.base import BaseCache
-from aiocache.serializers import NullSerializer
+from aiocache import SimpleMemoryCache  # pyright: ignore[reportMissingTypeStubs]
+from aiocache.base import BaseCache  # pyright: ignore[reportMissingTypeStubs]
+from aiocache.serializers import NullSerializer  # pyright: ignore[reportMissingTypeStubs]
 
 from adapters.clock import Clock
 
@@ -41,7 +41,7 @@ class BoundedMemory(SimpleMemoryCache):
     """
 
     def __init__(self, clock: Clock, max_entries: int, max_bytes: int) -> None:
-        super().__init__(serializer=NullSerializer(), timeout=0)
+        super().__init__(serializer=NullSerializer(), timeout=0)  # pyright: ignore[reportUnknownMemberType]
         self._clock = clock
         self._max_entries = max_entries
         self._max_bytes = max_bytes
@@ -61,7 +61,7 @@ class BoundedMemory(SimpleMemoryCache):
         self._kept.move_to_end(key)
         return entry[0]
 
-    async def _set(
+    async def _set(  # pyright: ignore[reportIncompatibleMethodOverride] - typed by what the original returns
         self, key: str, value: bytes, ttl: float | None = None, _cas_token: object = None, _conn: object = None
     ) -> bool:
         self._drop(key)
@@ -73,7 +73,9 @@ class BoundedMemory(SimpleMemoryCache):
             self._drop(next(iter(self._kept)))
         return True
 
-    async def _delete(self, key: str, _conn: object = None) -> int:
+    async def _delete(  # pyright: ignore[reportIncompatibleMethodOverride] - as above
+        self, key: str, _conn: object = None
+    ) -> int:
         return int(self._drop(key))
 
     def _drop(self, key: str) -> bool:

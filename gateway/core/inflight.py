@@ -19,6 +19,9 @@ class InFlight(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._tasks)
 
+    def __contains__(self, key: K) -> bool:
+        return key in self._tasks
+
     async def ask(self, key: K, question: Callable[[], Awaitable[V]]) -> V:
         """The answer of the running question of that key, or of a new one. Its exception reaches every caller."""
         return await asyncio.shield(self.start(key, question))

@@ -36,11 +36,12 @@ class Poller:
         self._slots = asyncio.Semaphore(most)
         self._seen: dict[BatchRef, str] = {}
         self._polls: set[asyncio.Task[None]] = set()
-        self._task = asyncio.ensure_future(self._run())
+        self._task: asyncio.Task[None] = asyncio.ensure_future(self._run())
 
     def add(self, ref: BatchRef, born: float, *, is_attended: bool) -> None:
         """Poll this batch from now on; `born` is when its watch began."""
-        self._turns.add(ref, self._clock.monotonic(), born=born, attended=is_attended)
+        self._turns.add(ref, self._clock.monotonic(), born)
+        self._turns.attend(ref, int(is_attended))
         self._wake.set()
 
     def remove(self, ref: BatchRef) -> None:
@@ -50,7 +51,7 @@ class Poller:
 
     def attend(self, ref: BatchRef, *, is_attended: bool) -> None:
         """Somebody waits for it, or nobody does any more."""
-        self._turns.attend(ref, subscribers=is_attended)
+        self._turns.attend(ref, int(is_attended))
         self._wake.set()
 
     async def _run(self) -> None:
@@ -75,7 +76,7 @@ class Poller:
                 self._slots.release()
                 return
             ref = turn[0]
-            self._turns.asked(ref)
+            self._turns.asked(ref, now)
         except BaseException:
             self._slots.release()
             raise
@@ -103,7 +104,7 @@ class Poller:
             log.error("poller.poll_failed", exc_info=error)
 
     async def _sleep(self, seconds: float) -> None:
-        waits = {asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
+        waits: set[asyncio.Future[object]] = {asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -113,9 +114,10 @@ class Poller:
 
     async def aclose(self) -> None:
         """Stop, and wait for what runs."""
-        for task in (self._task, *self._polls):
+        tasks: list[asyncio.Task[None]] = [self._task, *self._polls]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(self._task, *self._polls, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)

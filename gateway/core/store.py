@@ -41,9 +41,9 @@ class StoreLimits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str | None = Field(None, description='The file; "off" for none; default: in the user\'s data folder')
-    max_age: float = Field(30 * DAY, gt=0, description="Seconds that a result is kept")
-    max_bytes: int = Field(512 * 1024 * 1024, ge=65536, description="Bytes of results kept, oldest out first")
+    path: str | None = Field(default=None, description='The file; "off" for none; default: in the user\'s data folder')
+    max_age: float = Field(default=30 * DAY, gt=0, description="Seconds that a result is kept")
+    max_bytes: int = Field(default=512 * 1024 * 1024, ge=65536, description="Bytes of results kept, oldest out first")
 
 
 class Watched(NamedTuple):
