@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -18,6 +18,8 @@ _ESCAPES: Final = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
 """Whole pairs and other escapes are passed over; the group is half a pair, which no encoder could write again."""
+
+Decoded = TypeVar("Decoded")
 
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
@@ -48,20 +50,30 @@ _VALUE: Final = msgspec.json.Decoder(object, float_hook=_exact)
 def split(body: bytes) -> Opened:
     """Cut a JSON object into its members; of a key that comes twice, the last counts.
 
-    Half a surrogate pair becomes U+FFFD: nobody could encode it again. Raises `NotAnObject` for other JSON, and one of
-    `UNREADABLE` for what is no JSON, too deep, or not UTF-8.
+    Raises `NotAnObject` for other JSON, and one of `UNREADABLE` for what is no JSON, too deep, or not UTF-8.
     """
-    body = body.removeprefix(_BOM)
-    body.decode()  # strings inside a piece are checked by nobody later
     try:
-        return Opened(_MEMBERS.decode(body), body)
+        return Opened(*decode(body, _MEMBERS))
     except msgspec.ValidationError as error:
         raise NotAnObject(str(error)) from None
+
+
+def decode(body: bytes, decoder: msgspec.json.Decoder[Decoded]) -> tuple[Decoded, bytes]:
+    """What a decoder makes of a whole answer, and the sound text that it was made from.
+
+    Half a surrogate pair becomes U+FFFD: nobody could encode it again. Raises one of `UNREADABLE`.
+    """
+    body = body.removeprefix(_BOM)
+    body.decode()  # strings inside an untouched piece are checked by nobody later
+    try:
+        return decoder.decode(body), body
+    except msgspec.ValidationError:
+        raise
     except msgspec.DecodeError:
         mended = _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], body)
         if mended == body:
             raise
-        return split(mended)
+        return decoder.decode(mended), mended
 
 
 def members(piece: Raw | bytes | None) -> dict[str, Raw]:

@@ -51,9 +51,7 @@ class BatchError(Exception):
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
     retryable: ClassVar[bool] = False
 
-    def __init__(
-        self, message: str, *, source_message: str | None = None, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, source_message: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.source_message = source_message

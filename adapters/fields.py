@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from msgspec import Raw
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -130,11 +130,6 @@ def links(value: object) -> tuple[str, ...] | None:
     return tuple(link for link in named if link)
 
 
-def members(value: object) -> dict[str, Raw] | None:
-    """The members of an object, for a model inside a model."""
-    return (decoding.members(value) or None) if isinstance(value, Raw) else None
-
-
 def objects(value: object) -> tuple[dict[str, Raw], ...] | None:
     """The objects of a list, for models inside a model."""
     found = decoding.elements(value) if isinstance(value, Raw) else None
@@ -155,7 +150,6 @@ Millis = Annotated[datetime | None, BeforeValidator(millis)]
 Seconds = Annotated[datetime | None, BeforeValidator(seconds)]
 RawJson = Annotated[bytes | None, BeforeValidator(raw_json)]
 Links = Annotated[tuple[str, ...] | None, BeforeValidator(links)]
-Members = BeforeValidator(members)
 Objects = BeforeValidator(objects)
 
 
@@ -163,3 +157,9 @@ class Wire(BaseModel):
     """A marketplace's own object. Attributes are named in snake_case, its keys in camelCase; nothing is required."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, hide_input_in_errors=True)
+
+    @classmethod
+    def of(cls, piece: Raw | bytes | None) -> Self | None:
+        """The model of an object's bytes; None for every other piece."""
+        members = decoding.members(piece)
+        return cls.model_validate(members) if members else None

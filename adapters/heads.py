@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -14,36 +14,38 @@ from adapters.model import ItemHead, ItemStatus, Text
 from adapters.words import item_status, word
 
 
-class _Told(msgspec.Struct, rename="camel"):
+class Told(msgspec.Struct, rename="camel"):
+    """What Trendyol's and idefix's items tell under the same two names."""
+
     status: Raw = Raw(b"")
     failure_reasons: Raw = Raw(b"")
 
 
-_NOTHING: Final = _Told()
-_TOLD: Final = msgspec.json.Decoder(_Told)
+_NOTHING: Final = Told()
+_TOLD: Final = msgspec.json.Decoder(Told)
+
+
+def told_by(piece: Raw) -> Told:
+    """The head of one item; an item that is no object tells nothing."""
+    try:
+        return _TOLD.decode(piece)
+    except UNREADABLE:
+        return _NOTHING
 
 
 def read_heads(
-    pieces: Sequence[Raw], known: Mapping[str, ItemStatus], explanations: Mapping[str, Text] = NO_EXPLANATIONS
-) -> tuple[ItemHead, ...]:
-    """Heads of items that tell `status` and `failureReasons`; an item that is no object is UNKNOWN."""
-    seen: dict[bytes, tuple[ItemStatus, str | None]] = {}
-    return tuple(_head(piece, known, explanations, seen) for piece in pieces)
-
-
-def _head(
-    piece: Raw,
+    items: Iterable[tuple[Told, bytes]],
     known: Mapping[str, ItemStatus],
-    explanations: Mapping[str, Text],
-    seen: dict[bytes, tuple[ItemStatus, str | None]],
-) -> ItemHead:
-    try:
-        told = _TOLD.decode(piece)
-    except UNREADABLE:
-        told = _NOTHING
-    key = bytes(told.status)
-    verdict = seen.get(key)
-    if verdict is None:
-        said = word(told.status)
-        verdict = seen[key] = item_status(said, known), said
-    return ItemHead(*verdict, failures(told.failure_reasons, explanations), bytes(piece))
+    explanations: Mapping[str, Text] = NO_EXPLANATIONS,
+) -> tuple[ItemHead, ...]:
+    """Heads of items, each told beside the bytes that its details are read from later."""
+    seen: dict[bytes, tuple[ItemStatus, str | None]] = {}
+    heads: list[ItemHead] = []
+    for told, raw in items:
+        key = bytes(told.status)
+        verdict = seen.get(key)
+        if verdict is None:
+            said = word(told.status)
+            verdict = seen[key] = item_status(said, known), said
+        heads.append(ItemHead(*verdict, failures(told.failure_reasons, explanations), raw))
+    return tuple(heads)

@@ -10,12 +10,14 @@ of other people; docs/truth.md has all.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Final
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Raw
+from pydantic import Field
 
 from adapters import decoding, truth
 from adapters.answers import check_echo, check_shape, open_answer, segment
@@ -23,8 +25,8 @@ from adapters.base import Account, Answer, Asking, Request, Source, account_of
 from adapters.credentials import OptionalSecret, Secret, SellerId, basic
 from adapters.decoding import Opened
 from adapters.errors import NotFound, Rejected, Unauthenticated, UpstreamError
-from adapters.fields import Exact, Flag, Identity, Links, Members, Millis, Objects, Text, Whole, Wire
-from adapters.heads import read_heads
+from adapters.fields import Exact, Flag, Identity, Links, Millis, Objects, RawJson, Text, Whole, Wire
+from adapters.heads import read_heads, told_by
 from adapters.model import Item, ItemHead, Items, ItemStatus, Operation, Snapshot, Status
 from adapters.model import Text as Words
 from adapters.refusals import Advice, codes, refusal_of, refuse
@@ -257,7 +259,7 @@ class IdefixItem(Wire):
     product_id: Identity = None
     pool_state: Text = None
     status_date_created_at: Millis = None
-    matched_product: Annotated[IdefixMatchedProduct | None, Members] = None
+    matched_product_json: RawJson = Field(None, alias="matchedProduct", repr=False)
     product_main_id: Text = None
     brand_id: Identity = None
     category_id: Identity = None
@@ -270,6 +272,11 @@ class IdefixItem(Wire):
     reference: Text = None
     need_auto_match: Flag = None
     add_type: Text = None
+
+    @cached_property
+    def matched_product(self) -> IdefixMatchedProduct | None:
+        """Read when somebody looks at it."""
+        return IdefixMatchedProduct.of(self.matched_product_json)
 
 
 class IdefixBatch(Wire):
@@ -374,7 +381,7 @@ def _snapshot(opened: Opened, pieces: list[Raw] | None, source: str, batch_id: s
         check_shape(opened, _KEYS, Idefix.title)
     check_echo(batch_id, found.get("batchRequestId"), Idefix.title)
     own = IdefixBatch.model_validate(found)
-    heads = read_heads(pieces or (), _ITEM_WORDS, _EXPLANATIONS)
+    heads = read_heads(((told_by(piece), bytes(piece)) for piece in pieces or ()), _ITEM_WORDS, _EXPLANATIONS)
     stands = status(said, _BATCH_WORDS)
     listed = truth.tally(heads)
     verdict = truth.judge(stands, listed, all_listed=bool(heads))

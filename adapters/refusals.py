@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final, NamedTuple, cast
@@ -57,7 +55,7 @@ def refusal_of(
     """The error of an HTTP status as every marketplace means it; None for a success.
 
     `by_code` (in upper case) and `by_status` hold what one marketplace means otherwise or more exactly; a code says
-    more than a status. `retry_after` stays open here: it takes a clock, see `retry_after`.
+    more than a status. `retry_after` is left to the funnel, which has a clock.
     """
     status = answer.status
     if 200 <= status < 300:
@@ -170,19 +168,3 @@ def codes(body: bytes) -> frozenset[str]:
 
 def _words_in(words: str) -> Iterable[str]:
     return re.findall(r"[\w.]+", words)
-
-
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds until an answer's `Retry-After`, which is a number of seconds or an HTTP date; None without a usable one.
-
-    `headers` have lower-case names; `now` has a zone.
-    """
-    told = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", told):
-        return float(told)
-    try:
-        moment = parsedate_to_datetime(told)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - now).total_seconds())
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None

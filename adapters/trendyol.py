@@ -7,10 +7,13 @@ Grounds: [page] https://developers.trendyol.com/docs/toplu-i̇şlem-kontrolü-ge
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Final
 
+import msgspec
 from msgspec import Raw
 from pydantic import Field
 
@@ -26,16 +29,17 @@ from adapters.fields import (
     Flag,
     Identity,
     Links,
-    Members,
     Millis,
     Objects,
     RawJson,
     Text,
     Whole,
     Wire,
+    identity,
     raw_json,
+    text,
 )
-from adapters.heads import read_heads
+from adapters.heads import Told, read_heads
 from adapters.model import Counts, Item, ItemHead, Items, ItemStatus, Operation, Snapshot, Status
 from adapters.refusals import Advice, refusal_of
 from adapters.words import fold, status, word
@@ -164,7 +168,12 @@ class TrendyolItem(Wire):
     supplier_id: Identity = None
     update_request_date: Millis = None
     batch_request_log_id: Text = None
-    product: Annotated[TrendyolProduct | None, Members] = None
+    product_json: RawJson = Field(None, alias="product", repr=False)
+
+    @cached_property
+    def product(self) -> TrendyolProduct | None:
+        """The product of a create or update batch, read when somebody looks at it."""
+        return TrendyolProduct.of(self.product_json)
 
 
 class TrendyolBatch(Wire):
@@ -199,7 +208,7 @@ class Trendyol:
         seller, batch = segment(own.seller_id), segment(batch_id)
         url = f"{own.base_url}/integration/product/sellers/{seller}/products/batch-requests/{batch}"
         answer = yield Request("GET", url, _headers(own))
-        return _snapshot(open_answer(answer, self.title), source, batch_id)
+        return _snapshot(_open(answer), source, batch_id)
 
     def refusal(self, answer: Answer) -> UpstreamError | None:
         """See `Adapter.refusal`. Errors come as objects with a key, as plain texts, and inside another body."""
@@ -219,19 +228,88 @@ def _headers(account: TrendyolAccount) -> dict[str, str]:
     return headers
 
 
-def _snapshot(opened: Opened, source: str, batch_id: str) -> Snapshot:
+class _Item(Told, rename="camel"):
+    request_item: Raw = Raw(b"")
+    batch_request_log_id: Raw = Raw(b"")
+
+
+class _Answer(msgspec.Struct, rename="camel"):
+    """The usual shape, read in one pass: answers of a thousand products take megabytes."""
+
+    batch_request_id: Raw = Raw(b"")
+    status: Raw = Raw(b"")
+    items: list[_Item] | None = None
+    item_count: Raw = Raw(b"")
+    failed_item_count: Raw = Raw(b"")
+    creation_date: Raw = Raw(b"")
+    last_modification: Raw = Raw(b"")
+    batch_request_type: Raw = Raw(b"")
+    source_type: Raw = Raw(b"")
+    notes: Raw = Raw(b"")
+    store_front_code: Raw = Raw(b"")
+    object_key: Raw = Raw(b"")
+
+
+_ANSWER: Final = msgspec.json.Decoder(_Answer)
+_ITEM: Final = msgspec.json.Decoder(_Item)
+_ENVELOPE: Final = tuple(
+    (field.name, field.encode_name) for field in msgspec.structs.fields(_Answer) if field.name != "items"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """An answer's own members, its items if they are listed, and its text."""
+
+    members: dict[str, Raw]
+    items: list[_Item] | None
+    body: bytes
+
+
+def _open(answer: Answer) -> _Opened:
+    try:
+        found, body = decoding.decode(answer.body, _ANSWER)
+    except decoding.UNREADABLE:
+        return _open_unusual(answer)
+    pieces = ((key, getattr(found, name)) for name, key in _ENVELOPE)
+    return _Opened({key: piece for key, piece in pieces if piece}, found.items, body)
+
+
+def _open_unusual(answer: Answer) -> _Opened:
+    """Items that are no list, or not all objects: each is taken for what it is worth."""
+    opened = open_answer(answer, Trendyol.title)
+    pieces = decoding.elements(opened.members.get("items"))
+    items = None if pieces is None else [_lenient_item(piece) for piece in pieces]
+    return _Opened(opened.members, items, opened.body)
+
+
+def _lenient_item(piece: Raw) -> _Item:
+    try:
+        return _ITEM.decode(piece)
+    except decoding.UNREADABLE:
+        return _Item()
+
+
+def _details(item: _Item) -> bytes:
+    """What an item's details are read from: the parts that its head does not hold."""
+    if item.batch_request_log_id:
+        return b'{"requestItem":%b,"batchRequestLogId":%b}' % (item.request_item or b"null", item.batch_request_log_id)
+    return b'{"requestItem":%b}' % item.request_item if item.request_item else b"{}"
+
+
+def _snapshot(opened: _Opened, source: str, batch_id: str) -> Snapshot:
     found = opened.members
     said = word(found.get("status"))
-    if fold(said or "") not in _BATCH_WORDS:
-        check_shape(opened, _KEYS, Trendyol.title)
+    if opened.items is None and fold(said or "") not in _BATCH_WORDS:
+        check_shape(Opened(found, opened.body), _KEYS, Trendyol.title)
     check_echo(batch_id, found.get("batchRequestId"), Trendyol.title)
     own = TrendyolBatch.model_validate(found)
-    pieces = decoding.elements(found.get("items"))
-    heads = read_heads(pieces or (), _ITEM_WORDS)
+    heads = read_heads(((item, _details(item)) for item in opened.items or ()), _ITEM_WORDS)
     listed = truth.tally(heads)
     declared = Counts(own.declared_item_count, failed=own.declared_failed_item_count)
     stands = _by_items(listed, declared) if said is None else status(said, _BATCH_WORDS)
-    verdict = truth.judge(stands, listed, declared, all_listed=_are_all_listed(listed, declared, pieces))
+    all_listed = opened.items is not None and _are_all_listed(listed, declared)
+    verdict = truth.judge(stands, listed, declared, all_listed=all_listed)
     return Snapshot(
         source=source,
         id=batch_id,
@@ -246,7 +324,7 @@ def _snapshot(opened: Opened, source: str, batch_id: str) -> Snapshot:
         created_at=own.creation_date,
         updated_at=own.last_modification,
         expires_at=own.creation_date + _KEPT if own.creation_date else None,
-        items=Items(heads, _item),
+        items=Items(heads, _item, is_complete=declared.total is None or listed.total >= declared.total),
         own=own,
         payload=opened.body,
     )
@@ -258,25 +336,25 @@ def _by_items(listed: truth.Tally, declared: Counts) -> Status:
     return Status.COMPLETED if has_ended else Status.IN_PROGRESS
 
 
-def _are_all_listed(listed: truth.Tally, declared: Counts, pieces: list[Raw] | None) -> bool:
-    if declared.total is None:
-        return listed.total > 0
-    return pieces is not None and listed.total >= declared.total
+def _are_all_listed(listed: truth.Tally, declared: Counts) -> bool:
+    return listed.total >= declared.total if declared.total is not None else listed.total > 0
 
 
 def _item(index: int, head: ItemHead) -> Item:
     found = decoding.members(head.raw)
     submitted = found.get("requestItem")
-    log = {"batchRequestLogId": found["batchRequestLogId"]} if "batchRequestLogId" in found else {}
-    own = TrendyolItem.model_validate({**decoding.members(submitted), **log})
-    product = own.product or TrendyolProduct()
+    request = decoding.members(submitted)
+    product = decoding.members(request.get("product"))
+    if "batchRequestLogId" in found:
+        request["batchRequestLogId"] = found["batchRequestLogId"]
+    named = (request.get("barcode"), product.get("barcode"), product.get("stockCode"))
     return Item(
         index=index,
         status=head.status,
         source_status=head.source_status,
         failures=head.failures,
-        key=own.barcode or product.barcode or product.stock_code,
-        title=product.title,
-        own=own,
+        key=next(filter(None, map(identity, named)), None),
+        title=text(product.get("title")),
+        own=TrendyolItem.model_validate(request),
         payload=raw_json(submitted),
     )
