@@ -12,6 +12,7 @@ from adapters.http import Funnel
 
 from adapters.clock import Clock
 from adapters.model import BatchRef
+from gateway.core.alarm import Alarm
 from gateway.core.pace import Pace
 from gateway.core.state import State
 from gateway.core.turns import Turns
@@ -32,17 +33,16 @@ class Poller:
         self._poll = poll
         self._ready = ready
         self._clock = clock
-        self._wake = asyncio.Event()
+        self._alarm = Alarm(clock)
         self._slots = asyncio.Semaphore(most)
         self._seen: dict[BatchRef, str] = {}
         self._polls: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] = asyncio.ensure_future(self._run())
 
-    def add(self, ref: BatchRef, born: float, *, is_attended: bool) -> None:
-        """Poll this batch from now on; `born` is when its watch began."""
-        self._turns.add(ref, self._clock.monotonic(), born)
-        self._turns.attend(ref, int(is_attended))
-        self._wake.set()
+    def add(self, ref: BatchRef, born: float, read: float | None, *, is_attended: bool) -> None:
+        """Poll this batch from now on. `born` is when its watch began, `read` when it was last read, if ever."""
+        self._turns.add(ref, self._clock.monotonic(), born=born, read=read, attended=is_attended)
+        self._alarm.ring()
 
     def remove(self, ref: BatchRef) -> None:
         """Stop polling it."""
@@ -51,17 +51,17 @@ class Poller:
 
     def attend(self, ref: BatchRef, *, is_attended: bool) -> None:
         """Somebody waits for it, or nobody does any more."""
-        self._turns.attend(ref, int(is_attended))
-        self._wake.set()
+        self._turns.attend(ref, subscribers=is_attended)
+        self._alarm.ring()
 
     async def _run(self) -> None:
         while True:
-            self._wake.clear()
-            turn = self._turns.next(self._clock.monotonic())
+            now = self._clock.monotonic()
+            turn = self._turns.next(now)
             if turn is None:
-                await self._wake.wait()
-            elif turn[1] > self._clock.monotonic():
-                await self._sleep(turn[1] - self._clock.monotonic())
+                await self._alarm.wait(None)
+            elif turn.due > now:
+                await self._alarm.wait(turn.due - now)
             else:
                 await self._start()
 
@@ -72,11 +72,11 @@ class Poller:
             await self._ready()
             now = self._clock.monotonic()
             turn = self._turns.next(now)
-            if turn is None or turn[1] > now:
+            if turn is None or turn.due > now:
                 self._slots.release()
                 return
-            ref = turn[0]
-            self._turns.asked(ref, now)
+            ref = turn.key
+            self._turns.asked(ref)
         except BaseException:
             self._slots.release()
             raise
@@ -90,7 +90,7 @@ class Poller:
         changed = self._seen.get(ref) != state.version
         self._seen[ref] = state.version
         self._turns.seen(ref, state.checked, changed=changed, progress=state.snapshot.progress)
-        self._wake.set()
+        self._alarm.ring()
 
     async def _ask(self, ref: BatchRef) -> None:
         if not await self._poll(ref):
@@ -99,18 +99,9 @@ class Poller:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._polls.discard(task)
         self._slots.release()
-        self._wake.set()
+        self._alarm.ring()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("poller.poll_failed", exc_info=error)
-
-    async def _sleep(self, seconds: float) -> None:
-        waits: set[asyncio.Future[object]] = {asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
 
     async def aclose(self) -> None:
         """Stop, and wait for what runs."""

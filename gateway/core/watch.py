@@ -11,6 +11,7 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 
@@ -20,6 +21,7 @@ from adapters.clock import Clock
 from adapters.errors import BatchError, RateLimited
 from adapters.model import BatchRef
 from adapters.registry import ADAPTERS
+from gateway.core.alarm import Alarm
 from gateway.core.archive import Archive
 from gateway.core.batches import Batches, Look
 from gateway.core.poller import Poller, Polling
@@ -27,6 +29,10 @@ from gateway.core.state import State
 from gateway.core.subscription import Subscription
 from gateway.core.updates import Detail, first_and_last, refused
 from gateway.core.watched import Watch, WatchLimits
+
+
+_SLACK = 1_000
+"""Deadlines of watches that have ended, kept before they are swept out."""
 
 
 class Watches:
@@ -40,6 +46,8 @@ class Watches:
         self._polling = polling
         self._watches: dict[BatchRef, Watch] = {}
         self._pollers: dict[str, Poller] = {}
+        self._deadlines: list[tuple[float, BatchRef]] = []
+        self._alarm = Alarm(clock)
         self._reaper: asyncio.Task[None] | None = None
         batches.listen(self._on_state)
 
@@ -120,8 +128,16 @@ class Watches:
         if known is not None:
             watch.tell(known)
         self._watches[ref] = watch
-        self._poller(ref.account).add(ref, born, is_attended=is_attended)
+        self._expect(deadline, ref)
+        self._poller(ref.account).add(ref, born, known.checked if known is not None else None, is_attended=is_attended)
         return watch
+
+    def _expect(self, deadline: float, ref: BatchRef) -> None:
+        heapq.heappush(self._deadlines, (deadline, ref))
+        if len(self._deadlines) > 2 * len(self._watches) + _SLACK:
+            self._deadlines = [(watch.deadline, watch.ref) for watch in self._watches.values()]
+            heapq.heapify(self._deadlines)
+        self._alarm.ring()
 
     def _make_room(self) -> bool:
         if len(self._watches) < self._limits.max:
@@ -171,11 +187,14 @@ class Watches:
 
     async def _reap(self) -> None:
         while True:
-            await self._clock.sleep(self._limits.tick)
+            await self._alarm.wait(self._deadlines[0][0] - self._clock.monotonic() if self._deadlines else None)
             now = self._clock.monotonic()
-            for watch in [watch for watch in self._watches.values() if watch.deadline <= now]:
-                watch.give_up(now)
-                self._end(watch)
+            while self._deadlines and self._deadlines[0][0] <= now:
+                deadline, ref = heapq.heappop(self._deadlines)
+                watch = self._watches.get(ref)
+                if watch is not None and watch.deadline == deadline:
+                    watch.give_up(now)
+                    self._end(watch)
 
     async def aclose(self) -> None:
         """Stop polling. What is being watched is on the list for the next start."""

@@ -32,13 +32,16 @@ class WatchLimits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max: int = Field(default=10_000, ge=1, description="Batches watched at once")
-    deadline: float = Field(default=21_600.0, gt=0, description="Longest watch; the marketplace's retention ends it earlier")
+    deadline: float = Field(
+        default=21_600.0, gt=0, description="Longest watch; the marketplace's retention ends it earlier"
+    )
     grace: float = Field(default=60.0, ge=0, description="How long a batch may be unknown before NOT_FOUND is final")
     refusals: int = Field(default=3, ge=1, description="Refused credentials in a row that end a watch …")
     refused_for: float = Field(default=60.0, ge=0, description="… once they have been refused for this long")
     error_interval: float = Field(default=60.0, gt=0, description="A kind of failure is told once in this time")
-    last_look: float = Field(default=30.0, ge=0, description="Shortest watch: one resumed after its deadline is still asked")
-    tick: float = Field(default=1.0, gt=0, description="How often deadlines are looked at")
+    last_look: float = Field(
+        default=30.0, ge=0, description="Shortest watch: one resumed after its deadline is still asked"
+    )
 
     def deadline_of(self, retention: int | None) -> float:
         """Seconds from the start of a watch to its deadline."""
