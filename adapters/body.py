@@ -11,6 +11,8 @@ ACCEPTED: Final = "gzip"
 """What we ask for, and all that we unpack. (`x-gzip` is its old name.)"""
 _STEP: Final = 256 * 1024
 """Bytes that are unpacked at a time before others get their turn."""
+_MEMBERS: Final = 64
+"""Pieces that one answer may be packed in: servers send one, proxies a few."""
 _GZIP: Final = zlib.MAX_WBITS | 16
 
 
@@ -46,7 +48,7 @@ async def _plain(chunks: AsyncIterable[bytes], most: int) -> bytes:
 
 async def _unpacked(chunks: AsyncIterable[bytes], most: int) -> bytes:
     gzip = _Gzip(most)
-    taken = 0  # members may unpack to nothing, so what comes in is counted too
+    taken = 0
     async for chunk in chunks:
         taken += len(chunk)
         if taken > most:
@@ -66,6 +68,7 @@ class _Gzip:
         self._parts: list[bytes] = []
         self._waiting = b""
         self._inflater = zlib.decompressobj(_GZIP)
+        self._members = 1
 
     def feed(self, chunk: bytes) -> None:
         self._waiting += chunk
@@ -75,7 +78,7 @@ class _Gzip:
         if not self._waiting:
             return False
         if self._inflater.eof:
-            self._inflater = zlib.decompressobj(_GZIP)
+            self._next_member()
         try:
             part = self._inflater.decompress(self._waiting, _STEP)
         except zlib.error:
@@ -86,6 +89,12 @@ class _Gzip:
             raise _too_long(self._most)
         self._parts.append(part)
         return bool(self._waiting)
+
+    def _next_member(self) -> None:
+        self._members += 1
+        if self._members > _MEMBERS:
+            raise UnreadableBody("is packed in more pieces than an answer has")
+        self._inflater = zlib.decompressobj(_GZIP)
 
     def finish(self) -> bytes:
         if self._parts and not self._inflater.eof:

@@ -19,7 +19,7 @@ from adapters.base import Account, Adapter, Answer, Request
 from adapters.breaker import BreakerState
 from adapters.budget import Budget, LocalBudget, Priority
 from adapters.clock import Clock
-from adapters.errors import InvalidAnswer, UnknownAccount
+from adapters.errors import BatchError, InvalidAnswer, UnknownAccount
 from adapters.line import Line, Question, is_same
 from adapters.model import BatchRef, Snapshot
 from adapters.observer import Observer
@@ -106,6 +106,11 @@ class Funnel:
         """Whether calls to the account's marketplace go out."""
         return self._lines[account].breaker.state(self._clock.monotonic())
 
+    async def ready(self, account: str) -> None:
+        """Wait until a call for a watch could start, behind the queries that wait: the time to choose which watch."""
+        permit = await self._lines[account].budget.acquire(BatchRef("", account, ""), Priority.WATCH, None)
+        permit.cancel()
+
     def hurry(self, ref: BatchRef, timeout: float) -> None:
         """Somebody now waits for what is being fetched as a watch: let it go on as a query of that patience."""
         self._lines[ref.account].budget.hurry(ref, timeout)
@@ -131,6 +136,9 @@ class Funnel:
         reading = Reading(line.adapter.ask(account, ref.source, ref.id), line.party, self._aside, self._limits)
         try:
             return await self._converse(line, question, reading, previous)
+        except BatchError as error:
+            line.redaction.error(error)
+            raise
         finally:
             reading.close()
 

@@ -15,8 +15,9 @@ from adapters.clock import Clock
 from adapters.errors import BatchError, InvalidAnswer, RateLimited, Unavailable, UpstreamError, UpstreamTimeout
 from adapters.model import BatchRef
 from adapters.observer import Call, Observer
+from adapters.redaction import Redaction
 from adapters.retry import RetryBudget, backoff, can_pass, retry_after
-from adapters.translation import Misconfigured, Party
+from adapters.translation import Party
 from adapters.upstream import UpstreamLimits
 from adapters.wire import Wire
 
@@ -62,6 +63,7 @@ class Line:
         self.budget = budget
         self.breaker = Breaker(limits)
         self.party = party
+        self.redaction = Redaction(account)
         self._account = account
         self._wire = wire
         self._limits = limits
@@ -141,14 +143,9 @@ class Line:
         return outcome
 
     def _refusal(self, answer: Answer, permit: Permit) -> BatchError | None:
-        if answer.status in _REDIRECTS:
-            return Misconfigured(
-                f"{self.party}: {self.party.host} answered with a redirect, which is not followed. Check base_url.",
-                status=answer.status,
-            )
         refusal = self.adapter.refusal(answer)
         if refusal is None:
-            return None
+            return self._redirect() if answer.status in _REDIRECTS else None
         headers = answer.headers
         asked = retry_after(
             headers.get("retry-after"), self._clock.now(), headers.get("date"), self._limits.max_retry_after
@@ -158,6 +155,11 @@ class Line:
         if isinstance(refusal, RateLimited):
             permit.throttled(_THROTTLED if refusal.retry_after is None else refusal.retry_after)
         return refusal
+
+    def _redirect(self) -> InvalidAnswer:
+        return InvalidAnswer(
+            f"{self.party}: {self.party.host} answered with a redirect, which is not followed. Check base_url."
+        )
 
     def _judge(
         self, given: Pass, outcome: Answer | BatchError, status: int | None, seconds: float, question: Question
@@ -174,7 +176,7 @@ class Line:
             failed = True
         pause = outcome.retry_after if isinstance(outcome, Unavailable) else None
         if failed and isinstance(outcome, BatchError):
-            self._last_failure = outcome.message
+            self._last_failure = self.redaction.text(outcome.message)
         self.breaker.record(given, now, failed=failed, pause=pause)
 
     def _left_alone(self, given: Pass, started: float) -> None:
