@@ -24,7 +24,7 @@ def name_of(path: Path) -> str:
 def layer_of(module: str) -> int | None:
     if module == "gateway.core" or module.startswith("gateway.core."):
         return LAYERS["gateway.core"]
-    return LAYERS.get(module.split(".")[0])
+    return LAYERS.get(module.split(".", maxsplit=1)[0])
 
 
 def imports_of(path: Path) -> Iterator[str]:

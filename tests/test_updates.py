@@ -84,7 +84,7 @@ async def test_status_detail_tells_changes_of_status_alone() -> None:
     seen: list[Update] = []
     for state in told:
         channel.tell(state)
-        if stream._waiting:  # noqa: SLF001
+        if stream._waiting:
             seen.append(await anext(stream))
     assert [u.reading.snapshot.status for u in seen if u.reading] == [
         Status.PENDING,

@@ -13,10 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from adapters.http import Fetched, Funnel, Priority
-
 from adapters.clock import Clock
 from adapters.errors import BatchError, Expired, NotFound
+from adapters.http import Fetched, Funnel, Priority
 from adapters.model import BatchRef
 from adapters.registry import ADAPTERS
 from gateway.core.accounts import EVERYTHING, Accounts, Scope

@@ -17,12 +17,16 @@ class Lifetimes(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    terminal: float = Field(default=7 * DAY, gt=0, description="A terminal state: the marketplace may forget it, we do not")
+    terminal: float = Field(
+        default=7 * DAY, gt=0, description="A terminal state: the marketplace may forget it, we do not"
+    )
     unsettled: float = Field(default=300.0, gt=0, description="A terminal state that the marketplace may still refine")
     moving: float = Field(default=2.0, ge=0, description="A state that may change at any moment")
     revalidate: float = Field(default=3.0, ge=0, description="After `moving`: answered at once while it is asked again")
     not_found: float = Field(default=5.0, ge=0, description="How long a not-found is remembered")
-    jitter: float = Field(default=0.1, ge=0, lt=1, description="Share by which lifetimes are shortened, differing by state")
+    jitter: float = Field(
+        default=0.1, ge=0, lt=1, description="Share by which lifetimes are shortened, differing by state"
+    )
     max_entries: int = Field(default=20_000, ge=1, description="States kept in memory")
     max_bytes: int = Field(default=256 * 1024 * 1024, ge=1024, description="Bytes of answers kept in memory")
 

@@ -8,9 +8,8 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from adapters.http import Funnel
-
 from adapters.clock import Clock
+from adapters.http import Funnel
 from adapters.model import BatchRef
 from gateway.core.alarm import Alarm
 from gateway.core.pace import Pace

@@ -109,10 +109,10 @@ class Turns(Generic[Key]):
         watch = self._watches.get(key)
         if watch is None:
             return
+        watch.read = max(now, watch.read)
         if changed and not watch.is_unread:
-            watch.moved = now
+            watch.moved = watch.read
         watch.is_unread = False
-        watch.read = now
         if progress is not None:
             watch.trend = Trend(now, progress) if watch.trend is None else watch.trend.seen(now, progress)
         self._place(key, watch)

@@ -15,10 +15,9 @@ import heapq
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 
-from adapters.http import Priority
-
 from adapters.clock import Clock
 from adapters.errors import BatchError, RateLimited
+from adapters.http import Priority
 from adapters.model import BatchRef
 from adapters.registry import ADAPTERS
 from gateway.core.alarm import Alarm
@@ -29,7 +28,6 @@ from gateway.core.state import State
 from gateway.core.subscription import Subscription
 from gateway.core.updates import Detail, first_and_last, refused
 from gateway.core.watched import Watch, WatchLimits
-
 
 _SLACK = 1_000
 """Deadlines of watches that have ended, kept before they are swept out."""
