@@ -18,6 +18,8 @@ from adapters.upstream import UpstreamLimits
 
 _LONGEST_PAUSE: Final = 8
 """Times the first pause."""
+_PROBE_PAUSE: Final = 1.0
+"""Seconds after which to ask again while a probe is out."""
 _SEEN: Final = 1_000
 """Calls that are remembered at most."""
 
@@ -64,7 +66,7 @@ class Breaker:
             return None
         if now < self._open_until:
             return self._open_until - now
-        return self._limits.slow_call if self._probing else None
+        return _PROBE_PAUSE if self._probing else None
 
     def enter(self, now: float) -> Pass | None:
         """Permission for a call now, or None. Half-open, one call is let through at a time."""

@@ -97,6 +97,13 @@ class Line:
         assert failure is not None  # noqa: S101 - the loop ran
         raise failure
 
+    async def ready(self) -> None:
+        """Wait until a watch's call could go out: breaker and budget would let it, and no query is before it."""
+        while (pause := self.breaker.closed_for(self._clock.monotonic())) is not None:
+            await self._clock.sleep(pause)
+        permit = await self.budget.acquire(BatchRef("", self._account.name, ""), Priority.WATCH, None)
+        permit.cancel()
+
     async def aclose(self) -> None:
         """Send away who waits, close the connections."""
         await self.budget.aclose()
