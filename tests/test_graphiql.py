@@ -61,6 +61,41 @@ def test_page_is_not_sent_twice() -> None:
     assert (again.status_code, again.body) == (304, b"")
 
 
+CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("method", "accept", "is_wanted"),
+    [
+        ("GET", CHROMIUM, True),
+        ("HEAD", CHROMIUM, True),
+        ("GET", "text/html", True),
+        ("GET", "Text/HTML;q=0.9, application/json;q=0.8", True),
+        ("GET", "", False),
+        ("GET", "*/*", False),
+        ("GET", "application/json, text/html", False),
+        ("GET", "text/html;q=0.5, application/graphql-response+json", False),
+        ("GET", "text/html;q=0", False),
+        ("GET", "text/html;q=much", False),
+        ("GET", "text/event-stream", False),
+        ("POST", CHROMIUM, False),
+    ],
+)
+def test_page_is_for_browsers_that_open_the_address(method: str, accept: str, *, is_wanted: bool) -> None:
+    scope = {"type": "http", "method": method, "headers": [(b"accept", accept.encode())]}
+    assert GraphiQL().is_wanted(scope) is is_wanted
+
+
+def test_a_socket_never_wants_the_page() -> None:
+    assert not GraphiQL().is_wanted({"type": "websocket", "headers": [(b"accept", CHROMIUM.encode())]})
+
+
+async def test_page_is_an_application() -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=GraphiQL()), base_url="http://gateway") as web:
+        answer = await web.get("/graphql?query={__typename}")
+    assert (answer.status_code, answer.text) == (200, PAGE)
+
+
 async def test_page_loads_only_files_that_are_there_and_names_them_from_where_it_stands() -> None:
     assert LOADED
     async with client() as web:
