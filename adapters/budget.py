@@ -14,6 +14,8 @@ from adapters.window import Limit, Window
 
 _FAIR: Final = 3
 """Windows that a watch waits behind queries; from then on it goes before younger ones, so that it never starves."""
+_REMEMBERED: Final = 1_000
+"""Batches that somebody waits for: beyond that many, those whose time is over are forgotten."""
 _TICK: Final = 0.001
 """Seconds: the shortest sleep. Rounding may leave a wait that is shorter than the clock can tell."""
 
@@ -81,6 +83,8 @@ class LocalBudget:
         self._queues: dict[Priority, OrderedDict[_Ticket, None]] = {priority: OrderedDict() for priority in Priority}
         self._server: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
+        self._waited_for: dict[BatchRef, float] = {}
+        """Until when somebody waits for a batch that may be asked for as a watch."""
 
     def left(self) -> int:
         """Calls that may start at this moment."""
@@ -88,20 +92,24 @@ class LocalBudget:
 
     async def acquire(self, ref: BatchRef, priority: Priority, patience: float | None) -> Permit:
         """Wait for a call, at most `patience` seconds (None: as long as it takes). Raises `OutOfBudget`."""
-        if not self._is_behind(priority) and self.window.wait(self._clock.monotonic()) == 0.0:
-            return self._permit()
         while True:
-            ticket = _Ticket(ref, self._clock.monotonic())
-            permit = await self._queue(ticket, self._queues[priority], patience)
+            now = self._clock.monotonic()
+            if (until := self._waited_for.get(ref, now)) > now and priority is Priority.WATCH:
+                priority, patience = Priority.QUERY, until - now
+            if not self._is_behind(priority) and self.window.wait(now) == 0.0:
+                return self._permit()
+            permit = await self._queue(_Ticket(ref, now), self._queues[priority], patience)
             if permit is not None:
                 return permit
-            priority, patience = Priority.QUERY, ticket.patience
 
     def hurry(self, ref: BatchRef, patience: float) -> None:
-        """Let a watch of this batch that waits here wait as a query."""
+        """Let a watch of this batch that waits here, or comes within that time, wait as a query."""
+        now = self._clock.monotonic()
+        if len(self._waited_for) >= _REMEMBERED:
+            self._waited_for = {key: until for key, until in self._waited_for.items() if until > now}
+        self._waited_for[ref] = now + patience
         for ticket in self._queues[Priority.WATCH]:
             if ticket.ref == ref and not ticket.future.done():
-                ticket.patience = patience
                 ticket.future.set_result(None)
 
     async def aclose(self) -> None:
@@ -198,12 +206,11 @@ class _LocalPermit:
 class _Ticket:
     """One caller in the queue. Its future brings a permit, or None where it is to queue again as a query."""
 
-    __slots__ = ("future", "patience", "ref", "since")
+    __slots__ = ("future", "ref", "since")
 
     def __init__(self, ref: BatchRef, since: float) -> None:
         self.ref = ref
         self.since = since
-        self.patience: float | None = None
         self.future: asyncio.Future[_LocalPermit | None] = asyncio.get_running_loop().create_future()
 
     def refuse(self) -> None:

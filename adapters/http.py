@@ -106,11 +106,6 @@ class Funnel:
         """Whether calls to the account's marketplace go out."""
         return self._lines[account].breaker.state(self._clock.monotonic())
 
-    async def ready(self, account: str) -> None:
-        """Wait until a call for a watch could start, behind the queries that wait: the time to choose which watch."""
-        permit = await self._lines[account].budget.acquire(BatchRef("", account, ""), Priority.WATCH, None)
-        permit.cancel()
-
     def hurry(self, ref: BatchRef, timeout: float) -> None:
         """Somebody now waits for what is being fetched as a watch: let it go on as a query of that patience."""
         self._lines[ref.account].budget.hurry(ref, timeout)

@@ -103,6 +103,21 @@ async def test_a_watch_that_somebody_waits_for_becomes_a_query() -> None:
     assert bench.order == "wzxy"
 
 
+async def test_a_watch_that_begins_while_somebody_waits_is_a_query_too() -> None:
+    bench = Bench("1/10s")
+    await bench.call("a")
+    tasks = [bench.start("x", Priority.WATCH)]
+    bench.budget.hurry(BatchRef("market", "shop", "w"), 30)
+    tasks.append(bench.start("w", Priority.WATCH))
+    await bench.clock.advance(30)
+    await asyncio.gather(*tasks)
+    assert bench.order == "awx"
+    tasks = [bench.start("x", Priority.WATCH), bench.start("w", Priority.WATCH)]
+    await bench.clock.advance(31)
+    assert bench.order == "awxxw"
+    await asyncio.gather(*tasks)
+
+
 async def test_a_hurried_watch_has_a_querys_patience() -> None:
     bench = Bench("1/10s")
     await bench.call("a")
