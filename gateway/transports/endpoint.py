@@ -1,0 +1,68 @@
+"""GraphQL on one path: HTTP, server-sent events, multipart and WebSocket, told apart by what the client asks for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from adapters.clock import Clock, SystemClock
+from gateway.engine.engine import Engine
+from gateway.transports.clients import Authenticate, Client, anyone
+from gateway.transports.drain import Drain
+from gateway.transports.http import HttpTransport
+from gateway.transports.limits import TransportLimits
+from gateway.transports.live import Crowd
+from gateway.transports.origins import Origins
+from gateway.transports.responses import Receive, Scope, Send
+from gateway.transports.websocket import WebSocketTransport
+
+_log: Final = logging.getLogger(__name__)
+
+
+class GraphQLEndpoint:
+    """An ASGI application for `http` and `websocket`, whatever their path.
+
+    `context` is called for every operation, also for those on one socket. `authenticate` is called for every HTTP
+    request, and for every socket with what its `connection_init` brings; it raises `Unauthorized`.
+    `origins` are the web origins beside the gateway's own whose pages are let in.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        context: Callable[[Client], object],
+        *,
+        limits: TransportLimits | None = None,
+        drain: Drain | None = None,
+        authenticate: Authenticate = anyone,
+        origins: frozenset[str] = frozenset(),
+        legacy_ws: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        self._crowd = Crowd(limits or TransportLimits(), drain or Drain(), clock or SystemClock())
+        admitted = Origins(origins)
+        self._http = HttpTransport(engine, context, authenticate, admitted, self._crowd)
+        self._websocket = WebSocketTransport(
+            engine, context, authenticate, admitted, self._crowd, speaks_legacy=legacy_ws
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request or run one socket."""
+        if scope["type"] == "http":
+            await self._http.handle(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket.handle(scope, receive, send)
+
+    def end_clients(self, are_out: Callable[[Client], bool]) -> None:
+        """End the streams and sockets of the clients that `are_out`, in a way that tells them to sign in again."""
+        self._crowd.end_clients(are_out)
+
+    def dump(self) -> dict[str, int]:
+        """How much clients hold open: requests, streams and sockets together, then streams and sockets alone."""
+        crowd = self._crowd
+        return {"live": len(crowd), "streams": crowd.streams.count, "sockets": crowd.handshakes.count}
+
+    async def aclose(self) -> None:
+        """Stop looking after connections; for the end of the application."""
+        await self._crowd.aclose()

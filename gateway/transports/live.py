@@ -1,0 +1,201 @@
+"""What clients hold open, watched over: who is gone, who stopped reading, who has to go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
+from enum import Enum
+from typing import Final
+
+from adapters.clock import Clock
+from gateway.transports.clients import Client
+from gateway.transports.drain import Drain
+from gateway.transports.limits import TransportLimits
+from gateway.transports.responses import Message, Receive, Scope, Send
+
+_log: Final = logging.getLogger(__name__)
+
+ABORT: Final = "batch_gateway.abort"
+"""The ASGI extension that drops a connection, unsent bytes included. ASGI itself has no word for that."""
+
+
+class Ending(Enum):
+    """Why something that a client holds open is ended from outside."""
+
+    GONE = "the client left"
+    STALLED = "the client stopped reading"
+    LATE = "the client did not say in time what it wants"
+    IDLE = "nothing happened"
+    DRAIN = "the gateway goes down"
+    EXPIRED = "the client is no longer let in"
+
+
+class Live:
+    """One request, stream or socket. It runs in one task, and ends by itself or by `end`."""
+
+    def __init__(self, scope: Scope, send: Send, clock: Clock) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # ASGI applications run in tasks
+        self.client: Client | None = None
+        self.ending: Ending | None = None
+        self._task = task
+        self._clock = clock
+        self._asgi_send = send
+        self._abort = scope.get("extensions", {}).get(ABORT)
+        self._is_over = False
+        self.started_at = self.active_at = clock.monotonic()
+        self._sending_since: float | None = None
+
+    def end(self, ending: Ending) -> None:
+        """Interrupt it, for the first reason that comes. Does nothing once it is ending."""
+        if self.ending is None and not self._is_over:
+            self.ending = ending
+            self._task.cancel()
+
+    def was_ended(self) -> bool:
+        """In the handler of a cancellation: whether it came from `end`, which is then dealt with."""
+        if self.ending is None:
+            return False
+        self._task.uncancel()
+        return True
+
+    def over(self) -> None:
+        """Nothing is to be interrupted any more."""
+        self._is_over = True
+
+    async def send(self, message: Message) -> None:
+        """Send, and let it be seen how long that takes."""
+        if self._sending_since is None:
+            self._sending_since = self._clock.monotonic()
+        await self._asgi_send(message)
+        self._sending_since = None
+        self.active_at = self._clock.monotonic()
+
+    @property
+    def is_sending(self) -> bool:
+        """True while the server does not take what is sent, because the client does not read."""
+        return self._sending_since is not None
+
+    async def drop(self) -> None:
+        """Drop the connection of a client that does not read, unsent bytes included, where the server can."""
+        _log.info("a client stopped reading and was let go")
+        if self._abort is not None:
+            self._abort["call"]()
+            await asyncio.sleep(0)  # the server hears of it in the next round of the loop
+
+    def check(self, now: float, limits: TransportLimits) -> None:
+        """Called several times a second; ends what has to end."""
+        if self._sending_since is not None and now - self._sending_since > limits.send_wait:
+            self.end(Ending.STALLED)
+        expiry = None if self.client is None else self.client.expires_at
+        if expiry is not None and expiry <= self._clock.now().timestamp():
+            self.end(Ending.EXPIRED)
+
+    async def watch(self, receive: Receive) -> None:
+        """Wait until the client is gone. For HTTP, once the request has been read."""
+        with contextlib.suppress(Exception):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        self.end(Ending.GONE)
+
+
+class Ceiling:
+    """Places of one kind: so many in all, so many for each client."""
+
+    def __init__(self, total: int, each: int) -> None:
+        self._total = total
+        self._each = each
+        self._taken: Counter[str] = Counter()
+        self.count = 0
+
+    def take(self, name: str) -> str | None:
+        """Take a place, or say in words why there is none."""
+        if self.count >= self._total:
+            return "The gateway holds as many as it can: try again later."
+        if self._taken[name] >= self._each:
+            return f"You hold {self._each} at the same time, which is as many as you may."
+        self._taken[name] += 1
+        self.count += 1
+        return None
+
+    def give(self, name: str) -> None:
+        """Give a place back."""
+        self.count -= 1
+        self._taken[name] -= 1
+        if self._taken[name] <= 0:
+            del self._taken[name]
+
+
+class Crowd:
+    """Everything that clients hold open, and the one task that looks after it."""
+
+    def __init__(self, limits: TransportLimits, drain: Drain, clock: Clock) -> None:
+        self.limits: Final = limits
+        self.drain: Final = drain
+        self.clock: Final = clock
+        self.streams: Final = Ceiling(limits.streams, limits.streams_per_client)
+        self.handshakes: Final = Ceiling(limits.sockets, limits.sockets)
+        """Every socket, from its first moment."""
+        self.sockets: Final = Ceiling(limits.sockets, limits.sockets_per_client)
+        """Sockets of clients that were let in."""
+        self._live: set[Live] = set()
+        self._caretaker: asyncio.Task[None] | None = None
+        waits = (limits.send_wait, limits.init_wait, limits.body_wait, limits.heartbeat, limits.idle)
+        self._pause = max(0.02, min(0.25, *(wait / 4 for wait in waits)))
+        drain.listen(self._end_all)
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def enter(self, live: Live) -> None:
+        """Look after it from now on."""
+        self._live.add(live)
+        if self._caretaker is None:
+            self._caretaker = asyncio.get_running_loop().create_task(self._take_care())
+
+    def leave(self, live: Live) -> None:
+        """It is over."""
+        live.over()
+        self._live.discard(live)
+
+    def end_clients(self, are_out: Callable[[Client], bool]) -> None:
+        """End the streams and sockets of clients that are no longer let in."""
+        for live in list(self._live):
+            if live.client is not None and are_out(live.client):
+                live.end(Ending.EXPIRED)
+
+    def _end_all(self) -> None:
+        for live in list(self._live):
+            live.end(Ending.DRAIN)
+
+    async def _take_care(self) -> None:
+        idle_rounds = 0
+        while idle_rounds < 40:
+            await self.clock.sleep(self._pause)
+            idle_rounds = 0 if self._live else idle_rounds + 1
+            now = self.clock.monotonic()
+            for live in list(self._live):
+                live.check(now, self.limits)
+        self._caretaker = None
+
+    async def aclose(self) -> None:
+        """Stop looking after anything."""
+        if self._caretaker is not None:
+            self._caretaker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._caretaker
+            self._caretaker = None
+
+
+async def end_source(source: AsyncGenerator[bytes, None], wait: float) -> None:
+    """Close a stream's source now; one that does not end in time is given up."""
+    try:
+        async with asyncio.timeout(wait):
+            await source.aclose()
+    except TimeoutError:
+        _log.warning("a subscription did not end within %s s", wait)
+    except Exception:  # noqa: BLE001  # whatever it is, the transport goes on
+        _log.exception("a subscription failed while it was closed")

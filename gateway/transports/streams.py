@@ -1,0 +1,119 @@
+"""A response of many parts over HTTP: the same life for SSE and for multipart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Final, Protocol
+
+from gateway.engine.request import RequestError, error_of
+from gateway.transports.limits import TransportLimits
+from gateway.transports.live import Ending, Live, end_source
+from gateway.transports.responses import NOSNIFF, Header, Receive
+
+EXPIRED_ERROR: Final = error_of(
+    "UNAUTHENTICATED", "Your credentials are no longer valid: subscribe again with new ones."
+)
+DRAIN_ERROR: Final = error_of("SERVICE_RESTART", "The gateway restarts: subscribe again.")
+
+# `x-accel-buffering` is nginx's: a part is to be passed on when it is there
+STREAM_HEADERS: Final[tuple[Header, ...]] = (
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+    NOSNIFF,
+)
+
+
+class Framing(Protocol):
+    """How a protocol writes a stream."""
+
+    headers: Sequence[Header]
+    opening: bytes
+    """Sent at once, so that the client and proxies see that the stream stands."""
+    heartbeat: bytes
+    finished: bytes
+    """After the last result."""
+
+    def drained(self) -> bytes:
+        """At the gateway's end: makes the client subscribe again, to whoever answers then."""
+        ...
+
+    def part(self, payload: bytes) -> bytes:
+        """One result."""
+        ...
+
+    def failed(self, errors: Sequence[dict[str, Any]]) -> bytes:
+        """The stream could not start, or broke: the last thing that is sent."""
+        ...
+
+
+class HttpStream(Live):
+    """One subscription over HTTP."""
+
+    _framing: Framing
+    _beat: asyncio.Task[None] | None = None
+
+    async def run(
+        self, framing: Framing, source: AsyncGenerator[bytes, None], receive: Receive, limits: TransportLimits
+    ) -> None:
+        """Send what the source has, until it ends or is ended."""
+        self._framing = framing
+        watch = asyncio.ensure_future(self.watch(receive))
+        last: bytes | None = None
+        try:
+            last = await self._send_all(source)
+        finally:
+            self.over()
+            watch.cancel()
+            if self._beat is not None:
+                self._beat.cancel()
+            await end_source(source, limits.close_wait)
+        if last is not None:
+            await self._send_last(last, limits.close_wait)
+        elif self.ending is Ending.STALLED:
+            await self.drop()
+
+    def check(self, now: float, limits: TransportLimits) -> None:
+        """As for everything live; and a sign of life where there was none for long."""
+        super().check(now, limits)
+        is_quiet = now - self.active_at > limits.heartbeat and not self.is_sending
+        if is_quiet and self.ending is None and self._beat is None:
+            self._beat = asyncio.ensure_future(self._send_heartbeat())
+
+    async def _send_all(self, source: AsyncGenerator[bytes, None]) -> bytes | None:
+        """Returns the last words, or None where nobody hears them."""
+        framing = self._framing
+        try:
+            await self.send({"type": "http.response.start", "status": 200, "headers": [*framing.headers]})
+            await self._send_body(framing.opening)
+            async for payload in source:
+                await self._send_body(framing.part(payload))
+        except RequestError as error:
+            return framing.failed(error.errors)
+        except asyncio.CancelledError:
+            if not self.was_ended():
+                raise
+            if self.ending is Ending.DRAIN:
+                return framing.drained()
+            return framing.failed([EXPIRED_ERROR]) if self.ending is Ending.EXPIRED else None
+        except OSError:
+            return None
+        return framing.finished
+
+    async def _send_body(self, body: bytes) -> None:
+        await self.send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def _send_heartbeat(self) -> None:
+        with contextlib.suppress(OSError):
+            await self._send_body(self._framing.heartbeat)
+        self._beat = None
+
+    async def _send_last(self, body: bytes, wait: float) -> None:
+        try:
+            async with asyncio.timeout(wait):
+                await self.send({"type": "http.response.body", "body": body, "more_body": False})
+        except TimeoutError:
+            await self.drop()
+        except OSError:
+            pass
