@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from adapters.base import Account
 from adapters.upstream import UpstreamLimits
@@ -41,6 +41,10 @@ class ServerSettings(BaseModel):
     allow_anonymous: bool = Field(
         default=False, description="Answer other machines though no clients are configured: everyone sees every account"
     )
+    origins: tuple[str, ...] = Field(
+        default=(), description="Web origins whose pages may use the gateway beside its own: https://shop.example"
+    )
+    legacy_graphql_ws: bool = Field(default=False, description="Speak the old graphql-ws protocol too")
 
     @property
     def is_local(self) -> bool:
@@ -110,9 +114,24 @@ def load_settings(
     mistakes.raise_any()
     file.resolve(References(environ, path.parent, mistakes))
     file.replace("accounts", lambda rows: read_accounts(rows, mistakes))
-    sources = (InitSettingsSource(Settings, dict(overrides or {})), Environment(Settings, environ, mistakes), file)
+    given = InitSettingsSource(Settings, dict(overrides or {}))
+    return _validated((given, Environment(Settings, environ, mistakes), file), mistakes)
+
+
+def make_settings(values: Mapping[str, Any]) -> Settings:
+    """Settings of plain tables, as a file would hold them, without a file or an environment.
+
+    Raises `SettingsError`.
+    """
+    mistakes = Mistakes("settings")
+    accounts = read_accounts(list(values.get("accounts", ())), mistakes)
+    mistakes.raise_any()
+    return _validated((InitSettingsSource(Settings, {**values, "accounts": accounts}),), mistakes)
+
+
+def _validated(sources: Sequence[PydanticBaseSettingsSource], mistakes: Mistakes) -> Settings:
     # pydantic-settings' own door for sources that are made beforehand: ours must know the path and the environ
-    ready: dict[str, Any] = {"_build_sources": (sources, {})}
+    ready: dict[str, Any] = {"_build_sources": (tuple(sources), {})}
     try:
         settings = Settings(**ready)
         _check_exposure(settings, mistakes)

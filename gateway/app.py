@@ -1,0 +1,145 @@
+"""The gateway as an ASGI application: routes, and a lifespan that opens and closes everything."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers
+
+from adapters.clock import Clock, SystemClock
+from gateway.core.assembly import Core, open_core
+from gateway.engine.engine import Engine
+from gateway.health import answer_health, answer_plain
+from gateway.server import Served
+from gateway.settings import Settings
+from gateway.transports.clients import Client
+from gateway.transports.drain import Drain
+from gateway.transports.endpoint import GraphQLEndpoint
+from gateway.transports.responses import Receive, Scope, Send
+from gateway.web.assets import Assets
+from gateway.web.graphiql import GraphiQL
+from schema.context import Context
+from schema.root import build_schema
+
+log = logging.getLogger(__name__)
+
+_ASSETS: Final = "/_assets"
+
+
+class Gateway:
+    """Answers HTTP and WebSocket. `drain.begin()` is the beginning of its end."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.drain = Drain()
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._stack = AsyncExitStack()
+        self._graphql: GraphQLEndpoint | None = None
+        self._assets = Assets()
+        self._page = GraphiQL()
+        self._prefix = settings.server.root_path
+
+    @property
+    def is_ready(self) -> bool:
+        """True while new clients are welcome."""
+        return self._graphql is not None and not self.drain.has_begun
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's scope."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        path = self._path(scope)
+        if path == "/graphql" and self._graphql is not None:
+            if wants_page(scope):
+                await self._page.page(Headers(scope=scope))(scope, receive, send)
+            else:
+                await self._graphql(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 4404, "reason": "WebSockets are answered at /graphql"})
+        else:
+            await self._answer(path, scope, receive, send)
+
+    def _path(self, scope: Scope) -> str:
+        """The path without the proxy's prefix, whether the proxy cuts it off or not."""
+        path: str = scope["path"]
+        return path.removeprefix(self._prefix) if path.startswith(f"{self._prefix}/") else path
+
+    async def _answer(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if path == "/healthz":
+            await answer_health(send, is_good=True)
+        elif path == "/readyz":
+            await answer_health(send, is_good=self.is_ready)
+        elif path.startswith(f"{_ASSETS}/"):
+            await self._assets({**scope, "path": path, "root_path": _ASSETS}, receive, send)
+        elif path == "/":
+            await answer_plain(send, 307, b"GraphiQL is at /graphql\n", ((b"location", b"graphql"),))
+        else:
+            await answer_plain(send, 404, b"Not found: the API is at /graphql\n")
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._open()
+        except Exception as error:
+            log.exception("the gateway could not start")
+            await self._stack.aclose()
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.drain.begin()
+        await self._stack.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _open(self) -> None:
+        core = await self._stack.enter_async_context(open_core(self._settings.core, self._clock))
+        server = self._settings.server
+        endpoint = GraphQLEndpoint(
+            _engine(),
+            _context(core),
+            drain=self.drain,
+            origins=frozenset(server.origins),
+            legacy_ws=server.legacy_graphql_ws,
+            clock=self._clock,
+        )
+        self._stack.push_async_callback(endpoint.aclose)
+        self._graphql = endpoint
+
+
+def wants_page(scope: Scope) -> bool:
+    """True for a browser that opens the address, for which GraphiQL is there; a GET with a query is a question."""
+    if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+        return False
+    accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+    if b"text/html" not in accept.lower():
+        return False
+    asked = parse_qs(scope["query_string"].decode("latin-1"))
+    return not asked.keys() & {"query", "extensions"}
+
+
+def _engine() -> Engine:
+    def scope(context: Any) -> Any:
+        return context.scope
+
+    return Engine(build_schema(), share=scope)
+
+
+def _context(core: Core) -> Callable[[Client], Context]:
+    context = Context(core.batches, core.watches)
+    return lambda _: context
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> Gateway:
+    """The gateway with these settings."""
+    return Gateway(settings, clock)
+
+
+def served(app: Gateway, listener: socket.socket) -> Served:
+    """The gateway as the server wants it."""
+    return Served(app, listener, app.drain.begin)

@@ -1,0 +1,56 @@
+"""`batch-gateway serve`: the gateway with the accounts of a configuration."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from gateway import server
+from gateway.app import create_app, served
+from gateway.cli.configuration import add_config, load
+from gateway.cli.console import complain, say
+from gateway.cli.exits import Exit
+from gateway.cli.logs import log_to_stderr
+from gateway.settings import Settings
+
+
+def add(subparsers: Any) -> None:
+    """Add the command."""
+    parser: argparse.ArgumentParser = subparsers.add_parser("serve", help="serve the accounts of a configuration")
+    add_config(parser)
+    parser.add_argument("--host", help="address to listen on, over the configuration's")
+    parser.add_argument("--port", type=port, help="port to listen on, over the configuration's")
+    parser.set_defaults(run=run)
+
+
+def port(text: str) -> int:
+    """A port as an argument of argparse."""
+    if not text.isascii() or not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 (a free one) to 65535")
+    return int(text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C."""
+    given = {"host": arguments.host, "port": arguments.port}
+    settings = load(arguments.config, {"server": {key: value for key, value in given.items() if value is not None}})
+    if settings is None:
+        return Exit.USAGE
+    log_to_stderr()
+    try:
+        listener = server.listen(settings.server.host, settings.server.port)
+    except server.AddressError as error:
+        complain(str(error))
+        return Exit.USAGE
+    service = served(create_app(settings), listener)
+    return server.run(server.serve([service], lambda: _say_ready(service, settings)))
+
+
+def _say_ready(service: server.Served, settings: Settings) -> None:
+    say(f"batch-gateway answers on {service.address}{settings.server.root_path}/graphql")
+    if settings.server.is_local:
+        say("no clients are configured: only this machine is let in")
+    else:
+        say("no clients are configured: everyone who can reach this address sees every account")
+    if not settings.accounts:
+        say("no accounts are configured: every question will be answered UNKNOWN_ACCOUNT")

@@ -1,0 +1,21 @@
+"""What load balancers ask: whether the process lives, and whether it may be sent traffic."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.transports.responses import Send
+
+_HEADERS: Final = ((b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store"))
+
+
+async def answer_health(send: Send, *, is_good: bool) -> None:
+    """200 or 503, with a word."""
+    await answer_plain(send, 200 if is_good else 503, b"ok\n" if is_good else b"going down\n")
+
+
+async def answer_plain(send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    """A short answer in plain text."""
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*_HEADERS, length, *headers]})
+    await send({"type": "http.response.body", "body": body})
