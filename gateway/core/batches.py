@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from adapters.clock import Clock
-from adapters.errors import BatchError, Expired, NotFound
+from adapters.deadline import within
+from adapters.errors import BatchError, Expired, NotFound, UpstreamTimeout
 from adapters.http import Fetched, Funnel, Priority
 from adapters.model import BatchRef
 from adapters.registry import ADAPTERS
@@ -115,10 +116,20 @@ class Batches:
             return Look(Reading(known, is_stale=True) if known is not None else None, error)
 
     async def refresh(self, ref: BatchRef, priority: Priority) -> State:
-        """Ask the marketplace now, or join whoever is asking. Raises a `BatchError`."""
-        if priority is Priority.QUERY and ref in self._inflight:
+        """Ask the marketplace now, or join whoever is asking. Raises a `BatchError`.
+
+        A query waits for its own time at most; the question that it joined goes on.
+        """
+        if priority is not Priority.QUERY:
+            return await self._inflight.ask(ref, lambda: self._ask(ref, priority))
+        if ref in self._inflight:
             self.funnel.hurry(ref, self._timeout)
-        return await self._inflight.ask(ref, lambda: self._ask(ref, priority))
+        try:
+            async with within(self._clock, self._timeout):
+                return await self._inflight.ask(ref, lambda: self._ask(ref, priority))
+        except TimeoutError:
+            title = ADAPTERS[self.accounts[ref.account].marketplace].title
+            raise UpstreamTimeout(f"{title} has not answered yet: ask again in a moment.") from None
 
     async def known(self, ref: BatchRef) -> State | None:
         """The last known state, however old, without asking the marketplace."""
