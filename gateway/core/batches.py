@@ -28,6 +28,9 @@ from gateway.core.states import States
 
 log = logging.getLogger(__name__)
 
+_LAST_WORDS = 0.2
+"""Seconds more than the question's own time: where that ends in an error, its words are the better ones."""
+
 Listener = Callable[[State], None]
 
 
@@ -125,7 +128,7 @@ class Batches:
         if ref in self._inflight:
             self.funnel.hurry(ref, self._timeout)
         try:
-            async with within(self._clock, self._timeout):
+            async with within(self._clock, self._timeout + _LAST_WORDS):
                 return await self._inflight.ask(ref, lambda: self._ask(ref, priority))
         except TimeoutError:
             title = ADAPTERS[self.accounts[ref.account].marketplace].title
