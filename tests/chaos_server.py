@@ -76,7 +76,7 @@ class ChaosServer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._open:
-                    await asyncio.sleep(0.005)
+                    await asyncio.wait(self._open)
         return not self._open
 
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -104,7 +104,11 @@ class Setup:
         await self.funnel.aclose()
 
     async def fetch(
-        self, batch_id: str = "b1", timeout: float = 5.0, priority: Priority = Priority.QUERY, previous: Any = None
+        self,
+        batch_id: str = "b1",
+        timeout: float = 5.0,  # noqa: ASYNC109 - the funnel's own
+        priority: Priority = Priority.QUERY,
+        previous: Any = None,
     ) -> Fetched:
         return await self.funnel.fetch(
             self.account, ref(batch_id), timeout=timeout, priority=priority, previous=previous

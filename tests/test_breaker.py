@@ -13,9 +13,9 @@ LIMITS = UpstreamLimits(breaker_failures=3, breaker_share=0.5, breaker_window=30
 
 
 def enter(breaker: Breaker, now: float) -> Pass:
-    given = breaker.enter(now)
-    assert given is not None
-    return given
+    entered = breaker.enter(now)
+    assert entered is not None
+    return entered
 
 
 def opened() -> Breaker:
@@ -85,8 +85,8 @@ def test_a_probe_whose_caller_leaves_makes_room_for_the_next() -> None:
 def test_calls_from_before_say_nothing_about_now() -> None:
     breaker = Breaker(LIMITS)
     old = [enter(breaker, 0.0) for _ in range(6)]
-    for given in old[:3]:
-        breaker.record(given, 0.0, failed=True)
+    for one in old[:3]:
+        breaker.record(one, 0.0, failed=True)
     probe = enter(breaker, 10.0)
     breaker.record(old[3], 10.0, failed=False)
     assert breaker.state(10.0) is BreakerState.HALF_OPEN
@@ -112,23 +112,23 @@ def test_it_is_never_stuck(history: list[tuple[float, str, bool]]) -> None:
     running: list[Pass] = []
     for gap, outcome, ends_first in history:
         now += gap
-        if (given := breaker.enter(now)) is not None:
-            running.append(given)
+        if (entered := breaker.enter(now)) is not None:
+            running.append(entered)
         if running:
             ended = running.pop(0 if ends_first else -1)
             if outcome == "leave":
                 breaker.abandon(ended)
             else:
                 breaker.record(ended, now, failed=outcome == "fail")
-    for given in running:
-        breaker.abandon(given)
+    for left in running:
+        breaker.abandon(left)
     now += breaker.closed_for(now) or 0.0
     assert breaker.enter(now) is not None
 
 
 def test_probes_come_one_at_a_time() -> None:
     breaker = opened()
-    probes = [given for given in (breaker.enter(10.0) for _ in range(10)) if given is not None]
+    probes = [entered for _ in range(10) if (entered := breaker.enter(10.0)) is not None]
     assert len(probes) == 1
     assert probes[0].is_probe
 
