@@ -99,10 +99,11 @@ class Gateway:
 
     async def _open(self) -> None:
         core = await self._stack.enter_async_context(open_core(self._settings.core, self._clock))
-        server = self._settings.server
+        settings, server = self._settings, self._settings.server
         endpoint = GraphQLEndpoint(
-            _engine(),
-            _context(core),
+            _engine(settings),
+            _context(core, settings),
+            limits=settings.limits,
             drain=self.drain,
             origins=frozenset(server.origins),
             legacy_ws=server.legacy_graphql_ws,
@@ -123,15 +124,16 @@ def wants_page(scope: Scope) -> bool:
     return not asked.keys() & {"query", "extensions"}
 
 
-def _engine() -> Engine:
+def _engine(settings: Settings) -> Engine:
     def scope(context: Any) -> Any:
         return context.scope
 
-    return Engine(build_schema(), share=scope)
+    schema = build_schema(suggestions=settings.documents.suggestions)
+    return Engine(schema, settings.documents, share=scope)
 
 
-def _context(core: Core) -> Callable[[Client], Context]:
-    context = Context(core.batches, core.watches)
+def _context(core: Core, settings: Settings) -> Callable[[Client], Context]:
+    context = Context(core.batches, core.watches, limits=settings.queries)
     return lambda _: context
 
 
@@ -140,6 +142,6 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Gateway:
     return Gateway(settings, clock)
 
 
-def served(app: Gateway, listener: socket.socket) -> Served:
+def served(app: Gateway, listener: socket.socket, settings: Settings) -> Served:
     """The gateway as the server wants it."""
-    return Served(app, listener, app.drain.begin)
+    return Served(app, listener, app.drain.begin, settings.limits.frame)

@@ -8,12 +8,22 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from adapters.base import Account
 from adapters.upstream import UpstreamLimits
 from gateway.config.accounts import read_accounts
+from gateway.config.limits import Clients, Documents, Queries
 from gateway.config.mistakes import Mistakes
 from gateway.config.references import References
 from gateway.config.sources import Environment, TomlFile, as_json
@@ -72,6 +82,9 @@ class Settings(BaseSettings):
     upstream: UpstreamLimits = _section()
     watch: WatchLimits = _section()
     store: StoreLimits = _section()
+    limits: Clients = _section()
+    documents: Documents = _section()
+    queries: Queries = _section()
 
     @property
     def core(self) -> CoreSettings:
@@ -92,7 +105,8 @@ class Settings(BaseSettings):
         model = section(cls.model_fields[str(info.field_name)].annotation)
         if model is None or not isinstance(value, dict):
             return value
-        return model.model_validate_json(as_json(cast("dict[str, Any]", value)), strict=True)
+        kind: TypeAdapter[Any] = TypeAdapter(model)
+        return kind.validate_json(as_json(cast("dict[str, Any]", value)), strict=True)
 
 
 def store_path(limits: StoreLimits) -> Path | None:

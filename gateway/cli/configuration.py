@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gateway.cli.console import say
 from gateway.config.mistakes import SettingsError
+from gateway.core.assembly import CoreSettings
 from gateway.settings import DEFAULT_FILE, Settings, load_settings
 
 
@@ -32,3 +34,8 @@ def load(config: Path | None, overrides: Mapping[str, Mapping[str, Any]] | None 
     except SettingsError as error:
         say(*map(str, error.mistakes))
         return None
+
+
+def direct(settings: Settings) -> CoreSettings:
+    """The core of a command that asks by itself: a gateway's store, with its watches, is the gateway's."""
+    return replace(settings.core, store=None)

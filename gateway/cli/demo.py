@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         complain(str(error))
         return Exit.USAGE
     settings = make_settings({"accounts": sandbox_accounts(sandbox.address), "store": {"path": "off"}})
-    service = served(create_app(settings), listener)
+    service = served(create_app(settings), listener, settings)
     words = _WORDS.format(
         version=VERSION,
         sandbox=sandbox.address,

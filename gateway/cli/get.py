@@ -14,7 +14,7 @@ from rich.console import Group
 from adapters.errors import BatchError
 from adapters.model import BatchRef
 from gateway.cli import exits, present, refs, table
-from gateway.cli.configuration import add_config, load
+from gateway.cli.configuration import add_config, direct, load
 from gateway.cli.console import complain, results, say
 from gateway.cli.exits import Exit
 from gateway.cli.failed import BOM, FailedItem, as_csv, as_json, failed_items
@@ -70,7 +70,7 @@ class _Found(NamedTuple):
 
 
 async def _get(arguments: argparse.Namespace, settings: Settings) -> int:
-    async with open_core(settings.core) as core:
+    async with open_core(direct(settings)) as core:
         asked = resolve(core.batches, arguments.refs)
         if asked is None:
             return Exit.USAGE

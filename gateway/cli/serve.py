@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     except server.AddressError as error:
         complain(str(error))
         return Exit.USAGE
-    service = served(create_app(settings), listener)
+    service = served(create_app(settings), listener, settings)
     return server.run(server.serve([service], lambda: _say_ready(service, settings)))
 
 

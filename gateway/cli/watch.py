@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any
 
 from gateway.cli import exits, refs
-from gateway.cli.configuration import add_config, load
+from gateway.cli.configuration import add_config, direct, load
 from gateway.cli.console import complain, say
 from gateway.cli.exits import Exit
 from gateway.cli.refs import Ref
@@ -76,7 +76,7 @@ async def _through_gateway(arguments: argparse.Namespace, asked: Sequence[Ref]) 
 
 
 async def _directly(arguments: argparse.Namespace, asked: Sequence[Ref], settings: Settings) -> int:
-    async with open_core(settings.core) as core:
+    async with open_core(direct(settings)) as core:
         full = resolve(core.batches, asked)
         if full is None:
             return Exit.USAGE

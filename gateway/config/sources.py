@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, Union, cast, get_args, get_origin
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, TomlConfigSettingsSource
 
 from gateway.config.mistakes import Mistakes, suggest
 from gateway.config.references import References
-from gateway.config.words import findings, section
+from gateway.config.words import fields, findings, section
 
 PREFIX: Final = "BATCH_GATEWAY_"
 _DELIMITER: Final = "__"
@@ -106,10 +106,10 @@ class Environment(PydanticBaseSettingsSource):
         return read
 
     def _scalar(self, tables: list[str], key: str, value: str) -> Any:
-        model: type[BaseModel] = self.settings_cls
+        model: type = self.settings_cls
         for part in tables:
             model = _inner(model, part)
-        field = model.model_fields.get(key)
+        field = fields(model).get(key)
         if field is None:
             raise _Refused(f"unknown setting: {suggest(key, _scalars(model))}")
         if key not in _scalars(model):
@@ -125,17 +125,17 @@ class _Refused(Exception):
     """A variable that cannot be used; the text says why."""
 
 
-def _inner(model: type[BaseModel], part: str) -> type[BaseModel]:
-    tables = {name: inner for name, field in model.model_fields.items() if (inner := section(field.annotation))}
+def _inner(model: type, part: str) -> type:
+    tables = {name: inner for name, field in fields(model).items() if (inner := section(field.annotation))}
     if part in tables:
         return tables[part]
-    if part in model.model_fields:
+    if part in fields(model):
         raise _Refused(f"{part} is set in the file alone: write a secret there as ${{NAME}}")
     raise _Refused(f"unknown setting: {suggest(part, tables)}")
 
 
-def _scalars(model: type[BaseModel]) -> list[str]:
-    return [name for name, field in model.model_fields.items() if _is_scalar(field.annotation)]
+def _scalars(model: type) -> list[str]:
+    return [name for name, field in fields(model).items() if _is_scalar(field.annotation)]
 
 
 def _is_scalar(annotation: Any) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Any, Final, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.dataclasses import is_pydantic_dataclass
+from pydantic.fields import FieldInfo
 
 from gateway.config.mistakes import Loc, suggest
 
@@ -27,6 +29,7 @@ _PLAIN: Final[Mapping[str, str]] = {
     "list_type": 'must be a list: ["…", "…"]',
     "tuple_type": 'must be a list: ["…", "…"]',
     "dict_type": "must be a table",
+    "dataclass_type": "must be a table: write the key in brackets on a line of its own, and its values below",
     "model_type": "must be a table: write the key in brackets on a line of its own, and its values below",
     "model_attributes_type": "must be a table: write the key in brackets on a line of its own, and its values below",
 }
@@ -45,7 +48,7 @@ _BOUNDED: Final[Mapping[str, str]] = {
 }
 
 
-def findings(error: ValidationError, model: type[BaseModel]) -> Iterable[tuple[Loc, str]]:
+def findings(error: ValidationError, model: type) -> Iterable[tuple[Loc, str]]:
     """Each place below `model` that is wrong, and the words about it."""
     for found in error.errors(include_url=False, include_input=False):
         loc = found["loc"]
@@ -53,7 +56,7 @@ def findings(error: ValidationError, model: type[BaseModel]) -> Iterable[tuple[L
 
 
 def _words(kind: str, message: str, context: Mapping[str, Any], known: Callable[[], tuple[str, list[str]]]) -> str:
-    if kind == "extra_forbidden":
+    if kind in {"extra_forbidden", "unexpected_keyword_argument"}:
         word, names = known()
         return f"unknown key: {suggest(word, names)}" if names else "unknown key: remove it"
     if kind == "string_too_short" and context.get("min_length") == 1:
@@ -67,20 +70,31 @@ def _words(kind: str, message: str, context: Mapping[str, Any], known: Callable[
     return message[:1].lower() + message[1:]
 
 
-def siblings(model: type[BaseModel], loc: Loc) -> tuple[str, list[str]]:
+def siblings(model: type, loc: Loc) -> tuple[str, list[str]]:
     """The last key of a place, and the keys that are known there."""
-    known: type[BaseModel] | None = model
+    known: type | None = model
     for part in loc[:-1]:
-        if known is None or not isinstance(part, str) or part not in known.model_fields:
+        if known is None or not isinstance(part, str) or part not in fields(known):
             return str(loc[-1]), []
-        known = section(known.model_fields[part].annotation)
-    return str(loc[-1]), list(known.model_fields) if known else []
+        known = section(fields(known)[part].annotation)
+    return str(loc[-1]), list(fields(known)) if known else []
 
 
-def section(annotation: Any) -> type[BaseModel] | None:
-    """The model behind an annotation (`Section`, `Section | None`), or None where it is a plain value."""
+def section(annotation: Any) -> type | None:
+    """The record behind an annotation (`Section`, `Section | None`), or None where it is a plain value."""
     candidates = get_args(annotation) if get_origin(annotation) in {Union, types.UnionType} else (annotation,)
     for candidate in candidates:
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+        if isinstance(candidate, type) and _is_record(cast("type", candidate)):
             return candidate
     return None
+
+
+def _is_record(kind: type) -> bool:
+    return issubclass(kind, BaseModel) or is_pydantic_dataclass(kind)
+
+
+def fields(record: type) -> Mapping[str, FieldInfo]:
+    """The fields of a section's record."""
+    if issubclass(record, BaseModel):
+        return record.model_fields
+    return cast("Any", record).__pydantic_fields__
