@@ -82,8 +82,14 @@ CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,ima
     ],
 )
 def test_page_is_for_browsers_that_open_the_address(method: str, accept: str, *, is_wanted: bool) -> None:
-    scope = {"type": "http", "method": method, "headers": [(b"accept", accept.encode())]}
+    scope = {"type": "http", "method": method, "query_string": b"v=1", "headers": [(b"accept", accept.encode())]}
     assert GraphiQL().is_wanted(scope) is is_wanted
+
+
+@pytest.mark.parametrize("asked", [b"query=%7B__typename%7D", b"extensions=%7B%7D"])
+def test_a_question_in_the_address_is_answered(asked: bytes) -> None:
+    headers = [(b"accept", CHROMIUM.encode())]
+    assert not GraphiQL().is_wanted({"type": "http", "method": "GET", "query_string": asked, "headers": headers})
 
 
 def test_a_socket_never_wants_the_page() -> None:
@@ -92,7 +98,7 @@ def test_a_socket_never_wants_the_page() -> None:
 
 async def test_page_is_an_application() -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=GraphiQL()), base_url="http://gateway") as web:
-        answer = await web.get("/graphql?query={__typename}")
+        answer = await web.get("/graphql")
     assert (answer.status_code, answer.text) == (200, PAGE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
@@ -33,9 +34,11 @@ class GraphiQL:
         self._etag: Final = f'"{hashlib.sha256(self._page).hexdigest()[:32]}"'
 
     def is_wanted(self, scope: Scope) -> bool:
-        """Whether this request to `/graphql` is a browser that opens the address, with or without a query in it."""
+        """Whether this request to `/graphql` is a browser that opens the address; a GET with a query is a question."""
         is_opened = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
-        return is_opened and _prefers_html(Headers(scope=scope).get("accept", ""))
+        if not is_opened or not _prefers_html(Headers(scope=scope).get("accept", "")):
+            return False
+        return not parse_qs(scope["query_string"].decode("latin-1")).keys() & {"query", "extensions"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the page."""

@@ -92,7 +92,7 @@ def test_docs_explorer_history_and_settings_open_under_the_policy(visit: Visit) 
 
 def test_a_link_fills_in_its_query_and_does_not_run_it(visit: Visit) -> None:
     query = "query Linked { marketplaces { marketplace } }"
-    page = open_graphiql(visit, f"/graphql?query={quote(query)}")
+    page = open_graphiql(visit, f"/graphql#query={quote(query)}")
     assert editor(page, ".graphiql-query-editor") == query
     assert page.eval_on_selector(RESULT, "element => element.CodeMirror.getValue()") == ""
     assert len(run(page)["data"]["marketplaces"]) == 4

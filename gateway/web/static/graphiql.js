@@ -27,9 +27,10 @@ function makeFetcher() {
   return (params, options) => ask(params, { ...options, headers: withToken(options?.headers) });
 }
 
-// A link such as /graphql?query=…&variables=… opens with that query; it is never run by itself.
+// A link such as /graphql#query=…&variables=… opens with that query, which is not run before somebody presses play.
+// (With ? instead of # the address is a question, which the gateway answers itself.)
 function linkedTab() {
-  const link = new URLSearchParams(window.location.search);
+  const link = new URLSearchParams(window.location.hash.slice(1));
   const query = link.get("query");
   return query ? [{ query, variables: link.get("variables") ?? "" }] : [];
 }
