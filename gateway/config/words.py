@@ -84,13 +84,10 @@ def section(annotation: Any) -> type | None:
     """The record behind an annotation (`Section`, `Section | None`), or None where it is a plain value."""
     candidates = get_args(annotation) if get_origin(annotation) in {Union, types.UnionType} else (annotation,)
     for candidate in candidates:
-        if isinstance(candidate, type) and _is_record(cast("type", candidate)):
-            return candidate
+        kind: Any = candidate
+        if isinstance(candidate, type) and (issubclass(kind, BaseModel) or is_pydantic_dataclass(kind)):
+            return kind
     return None
-
-
-def _is_record(kind: type) -> bool:
-    return issubclass(kind, BaseModel) or is_pydantic_dataclass(kind)
 
 
 def fields(record: type) -> Mapping[str, FieldInfo]:
