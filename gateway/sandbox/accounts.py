@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import json
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from gateway.sandbox.reading import Play, read_plays
 
@@ -23,18 +24,28 @@ class Sample(NamedTuple):
     """An id that plays it."""
 
 
-def sandbox_accounts(base: str, *, every: bool = False, plays: Sequence[Play] | None = None) -> list[dict[str, Any]]:
+def sandbox_accounts(base: str, *, every: bool = False, plays: Sequence[Play] | None = None) -> list[dict[str, str]]:
     """Account tables for the gateway's configuration, pointing at a sandbox on `base` (`http://127.0.0.1:8001`).
 
     One for each marketplace, so that references need no account; with `every`, all that the sandbox lets in.
     """
-    tables: list[dict[str, Any]] = []
+    tables: list[dict[str, str]] = []
     for play in plays or read_plays():
         script = play.script
         address = f"{base.rstrip('/')}/{script.marketplace}{script.base}"
         own = {"marketplace": script.marketplace, "base_url": address, "limit": _LIMIT}
         tables += [{**account, **own} for account in (script.accounts if every else script.accounts[:1])]
     return tables
+
+
+def accounts_toml(tables: Sequence[Mapping[str, str]]) -> str:
+    """The account tables as a configuration file for the gateway."""
+    # JSON strings are TOML strings too
+    rows = (
+        "\n".join(["[[accounts]]", *(f"{name} = {json.dumps(value)}" for name, value in table.items())])
+        for table in tables
+    )
+    return "\n\n".join(rows) + "\n"
 
 
 def sandbox_stories(plays: Sequence[Play] | None = None) -> list[Sample]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from gateway.sandbox.accounts import sandbox_accounts, sandbox_stories
+from gateway.sandbox.accounts import accounts_toml, sandbox_accounts, sandbox_stories
 
 if TYPE_CHECKING:
     from gateway.sandbox.app import Sandbox
@@ -27,6 +27,7 @@ def admin_app(sandbox: Sandbox) -> Starlette:
             Route("/_sandbox", admin.index),
             Route("/_sandbox/stories", admin.stories),
             Route("/_sandbox/accounts", admin.accounts),
+            Route("/_sandbox/gateway.toml", admin.configuration),
             Route("/_sandbox/calls", admin.calls),
             Route("/_sandbox/calls", admin.clear_calls, methods=["DELETE"]),
             Route("/_sandbox/log", admin.log),
@@ -55,6 +56,9 @@ class _Admin:
 
     async def accounts(self, request: Request) -> JSONResponse:
         return _json(self._accounts(_base(request), every=True))
+
+    async def configuration(self, request: Request) -> PlainTextResponse:
+        return PlainTextResponse(accounts_toml(self._accounts(_base(request))))
 
     async def calls(self, request: Request) -> JSONResponse:
         tally, query = self._sandbox.tally, request.query_params
@@ -115,11 +119,11 @@ class _Admin:
     def _names(self) -> list[str]:
         return [play.script.marketplace for play in self._sandbox.plays]
 
-    def _accounts(self, base: str, *, every: bool = False) -> list[dict[str, Any]]:
+    def _accounts(self, base: str, *, every: bool = False) -> list[dict[str, str]]:
         return sandbox_accounts(base, every=every, plays=self._sandbox.plays)
 
 
-_SEE = ("stories", "accounts", "calls", "log", "latency")
+_SEE = ("stories", "accounts", "gateway.toml", "calls", "log", "latency")
 
 
 def _base(request: Request) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -26,6 +27,7 @@ class Sandbox:
         self.tally = Tally()
         self._clock = clock
         self._usual_latency = latency
+        self._waiting: set[asyncio.Future[None]] = set()
         self._markets = {play.script.marketplace: Market(play, clock) for play in plays}
         self._admin: ASGIApp = admin_app(self)
 
@@ -39,6 +41,11 @@ class Sandbox:
             market.clear()
         self.tally.clear()
         self.latency = self._usual_latency
+
+    def drain(self) -> None:
+        """Answer at once whoever is still waiting: the end has come."""
+        for waiting in self._waiting:
+            waiting.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -61,12 +68,21 @@ class Sandbox:
         try:
             latency = self.latency if visit.latency is None else visit.latency
             if latency > 0:
-                await self._clock.sleep(latency)
+                await self._wait(latency)
             answer = market.answer(visit)
             status = answer.status
         finally:
             self.tally.go(market.name, visit.asked, came, status)
         await _send(send, answer)
+
+    async def _wait(self, seconds: float) -> None:
+        waiting = asyncio.ensure_future(self._clock.sleep(seconds))
+        self._waiting.add(waiting)
+        try:
+            await asyncio.wait({waiting})
+        finally:
+            waiting.cancel()
+            self._waiting.discard(waiting)
 
 
 async def _send(send: Send, answer: Rendered) -> None:

@@ -78,8 +78,9 @@ class Bodies:
         fates = life.course.fates
         if index < standing.done:
             return fates[index % len(fates)]
-        begin, end = life.course.timeline[standing.phase].done
-        return "working" if index == standing.done and begin < end and "working" in self._resource.fates else "waiting"
+        is_begun = life.course.timeline[standing.phase].done[1] > 0
+        is_next = index == standing.done and "working" in self._resource.fates
+        return "working" if is_begun and is_next else "waiting"
 
     def _batch(self, life: Life, standing: Standing, look: Look, now: float) -> bytes:
         scene = life.scene(standing, now)

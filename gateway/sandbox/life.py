@@ -32,10 +32,10 @@ class Life:
 
     def scene(self, standing: Standing, now: float) -> Scene:
         """The facts for the templates; `now` since the epoch."""
-        failed = self.course.failed(standing.done)
+        echo, failed = self.course.story.echo, self.course.failed(standing.done)
         return Scene(
             now=now,
-            id=self.course.story.echo or self.id,
+            id=echo or self.id,
             seed=crc32(self.id.encode()) % _SEEDS,
             total=self.items,
             done=standing.done,
@@ -45,7 +45,7 @@ class Life:
             updated=self.created + self.course.changed(standing, self.items),
             completed=self.created + self.course.entered(standing),
             settled_at=self._settled_at,
-            item_id=self.lone,
+            item_id=self.lone and (echo or self.lone),
         )
 
     def _settled_at(self, index: int) -> float:
