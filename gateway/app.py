@@ -7,9 +7,6 @@ import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Final
-from urllib.parse import parse_qs
-
-from starlette.datastructures import Headers
 
 from adapters.clock import Clock, SystemClock
 from gateway.core.assembly import Core, open_core
@@ -56,10 +53,8 @@ class Gateway:
             return
         path = self._path(scope)
         if path == "/graphql" and self._graphql is not None:
-            if wants_page(scope):
-                await self._page.page(Headers(scope=scope))(scope, receive, send)
-            else:
-                await self._graphql(scope, receive, send)
+            answer = self._page if self._page.is_wanted(scope) else self._graphql
+            await answer(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 4404, "reason": "WebSockets are answered at /graphql"})
         else:
@@ -113,17 +108,6 @@ class Gateway:
         self._graphql = endpoint
 
 
-def wants_page(scope: Scope) -> bool:
-    """True for a browser that opens the address, for which GraphiQL is there; a GET with a query is a question."""
-    if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
-        return False
-    accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
-    if b"text/html" not in accept.lower():
-        return False
-    asked = parse_qs(scope["query_string"].decode("latin-1"))
-    return not asked.keys() & {"query", "extensions"}
-
-
 def _engine(settings: Settings) -> Engine:
     def scope(context: Any) -> Any:
         return context.scope
@@ -144,4 +128,4 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Gateway:
 
 def served(app: Gateway, listener: socket.socket, settings: Settings) -> Served:
     """The gateway as the server wants it."""
-    return Served(app, listener, app.drain.begin, settings.limits.frame)
+    return Served(app, listener, app.drain.begin, settings.limits)

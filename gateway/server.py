@@ -13,12 +13,15 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
+
+from gateway.transports.limits import TransportLimits
+from gateway.transports.servers import WebSocketProtocol, http_protocol
 
 _GRACE: Final = 1
 """Seconds that requests in flight and closing streams are given; the process is gone within 2."""
@@ -35,8 +38,7 @@ class Served:
     app: ASGIApp
     listener: socket.socket
     drain: Callable[[], None] = lambda: None
-    largest_frame: int = 65_536
-    """Bytes of a WebSocket message from a client."""
+    limits: TransportLimits = field(default_factory=TransportLimits)
 
     @property
     def address(self) -> str:
@@ -101,9 +103,9 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 service.app,
-                http="httptools",
-                ws="websockets-sansio",
-                ws_max_size=service.largest_frame,
+                http=http_protocol(service.limits.send_wait),
+                ws=WebSocketProtocol,
+                ws_max_size=service.limits.frame,
                 lifespan="on",
                 log_config=None,
                 access_log=False,
