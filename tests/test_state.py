@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
@@ -34,6 +35,13 @@ def test_a_later_reading_replaces_an_earlier_one() -> None:
 def test_an_earlier_reading_never_replaces_a_later_one() -> None:
     late = state(snapshot(Status.IN_PROGRESS), 5)
     assert merge(late, state(snapshot(Status.PENDING), 4, late)) is late
+
+
+def test_a_wall_clock_that_jumps_back_does_not_make_readings_old() -> None:
+    old = state(snapshot(Status.PENDING), 3600)
+    new = replace(state(snapshot(Status.IN_PROGRESS), 10, old), checked=3601.0)
+    assert merge(old, new) is new
+    assert new.version > old.version
 
 
 def test_an_unchanged_reading_keeps_the_version_and_moves_the_time() -> None:
