@@ -20,10 +20,11 @@ DOWN_WITHIN = 10.0
 
 
 @contextmanager
-def demo_gateway() -> Iterator[str]:
+def demo_gateway(port: int | None = None, ended_by: signal.Signals = signal.SIGINT) -> Iterator[str]:
     """The address of a running demo, for as long as the block lasts."""
-    url = f"http://127.0.0.1:{_free_port()}"
-    command = [sys.executable, "-m", "gateway", "demo", "--port", url.rpartition(":")[2]]
+    port = port or free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "gateway", "demo", "--port", str(port)]
     with TemporaryFile() as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as process:
         try:
             if not _is_up(url, process):
@@ -31,14 +32,15 @@ def demo_gateway() -> Iterator[str]:
                 raise AssertionError(f"the demo did not start:\n{output.read().decode(errors='replace')}")
             yield url
         finally:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(ended_by)
             try:
                 process.wait(DOWN_WITHIN)
             except subprocess.TimeoutExpired:
                 process.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

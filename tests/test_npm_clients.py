@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.demo_gateway import demo_gateway
+from tests.demo_gateway import demo_gateway, free_port
 from tests.needs import need
 
 pytestmark = pytest.mark.slow
@@ -23,9 +24,13 @@ HOW = "Node.js 20 or later, then .ci/install-node-clients"
 
 
 @pytest.fixture(scope="module")
-def gateway() -> Iterator[str]:
+def node() -> None:
     need("node", is_there=shutil.which("node") is not None, how=HOW)
     need("node", is_there=(CLIENTS / "node_modules" / "graphql").is_dir(), how=HOW)
+
+
+@pytest.fixture(scope="module")
+def gateway(node: None) -> Iterator[str]:
     with demo_gateway() as url:
         yield f"{url}/graphql"
 
@@ -113,3 +118,23 @@ def test_every_audit_of_graphql_over_http_passes(gateway: str) -> None:
     told = drive("audit.mjs", gateway, "")
     assert told["failed"] == []
     assert told["passed"] == told["total"] >= 61
+
+
+def test_clients_come_back_when_the_gateway_restarts(node: None) -> None:
+    """Every stream ends in its protocol's own way, so that nobody takes the restart for the end of the batch."""
+    port = free_port()
+    command = ["node", "restart.mjs", f"http://127.0.0.1:{port}/graphql", new_id()]
+    with demo_gateway(port, ended_by=signal.SIGTERM):
+        clients = subprocess.Popen(command, cwd=CLIENTS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert clients.stdout is not None
+        line = clients.stdout.readline()
+    with clients, demo_gateway(port):
+        output, complaints = clients.communicate(timeout=NO_LONGER_THAN)
+    assert (line, clients.returncode) == ("following\n", 0), complaints
+    told = json.loads(output)
+    for log in told.values():
+        assert [update["isFinal"] for update in log["updates"]].count(True) == 1
+        assert log["updates"][-1]["batch"]["status"] == "COMPLETED"
+    assert told["ws"]["closed"][0] == 1012
+    assert told["eventSource"]["breaks"] >= 1
+    assert any("restarts" in message for message in told["apollo"]["errors"])
