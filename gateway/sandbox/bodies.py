@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.sandbox.course import Course, Standing
 from gateway.sandbox.life import Life
+from gateway.sandbox.scene import Scene
 from gateway.sandbox.script import Kind, Resource, State, Words
 from gateway.sandbox.shelf import Shelf
 from gateway.sandbox.template import Form, Namer, json_form, settle
@@ -61,7 +62,9 @@ class Bodies:
 
     def items(self, life: Life, standing: Standing, indexes: Sequence[int], look: Look, now: float) -> list[bytes]:
         """The items of these indexes, each by itself."""
-        scene = life.scene(standing, now)
+        return self._items(life, standing, indexes, look, life.scene(standing, now))
+
+    def _items(self, life: Life, standing: Standing, indexes: Sequence[int], look: Look, scene: Scene) -> list[bytes]:
         state = life.course.timeline[standing.phase].state
         names = [self._fate(life, standing, index) for index in indexes]
         kept = self._find_forms(life.course, state, look)
@@ -87,7 +90,7 @@ class Bodies:
         state = life.course.timeline[standing.phase].state
         listed = _listed(life, standing, self._resource.states[state])[: look.most]
         if listed:
-            scene.items = b"[" + b",".join(self.items(life, standing, listed, look, now)) + b"]"
+            scene.items = b"[" + b",".join(self._items(life, standing, listed, look, scene)) + b"]"
         return self._find_forms(life.course, state, look).batch.render(scene)
 
     def _find_forms(self, course: Course, state: str, look: Look) -> Forms:

@@ -18,11 +18,12 @@ class Doors:
 
     def __init__(self, doors: tuple[Door, ...], accounts: tuple[dict[str, str], ...]) -> None:
         self._doors = [(door, [_check(door, account) for account in accounts]) for door in doors]
+        self._names = {door.header.encode() for door in doors}
         self._everyone = range(len(accounts))
 
     def refuse(self, headers: Headers, variables: Mapping[str, str]) -> str | None:
         """The name of the answer for somebody who is not let in, or None."""
-        sent = {name: value.decode("latin-1") for name, value in headers}
+        sent = {name: value.decode("latin-1") for name, value in headers if name in self._names}
         left = self._everyone
         for door, checks in self._doors:
             shown = variables.get(door.path) if door.path else sent.get(door.header.encode())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final, TypeAlias, cast
 
 import msgspec
@@ -35,6 +36,7 @@ Namer: TypeAlias = Callable[[str, str], Slot]
 Writer: TypeAlias = Callable[[Scene], bytes]
 Part: TypeAlias = bytes | tuple[Writer, bool]
 """Bytes, or what writes them and whether it varies."""
+_Write: TypeAlias = Callable[[object], bytes]
 
 _SLOT: Final = re.compile(r"\$\{([\w.]+)(?::([^}]*))?\}")
 _SETTLED: Final = re.compile(r"\$\{([a-z]+)\.(\w+)\}")
@@ -65,17 +67,21 @@ def _settle_text(text: str, groups: Mapping[str, Words]) -> object:
 
 
 class Form:
-    """A compiled template."""
+    """A compiled template: one text with holes, and what writes each of them, once however often it stands there."""
 
-    __slots__ = ("_parts", "_plan")
+    __slots__ = ("_order", "_parts", "_text", "_writers")
 
     def __init__(self, parts: Iterable[Part]) -> None:
-        self._parts = tuple(_joined(parts))
-        self._plan = tuple(part if isinstance(part, bytes) else part[0] for part in self._parts)
+        self._parts = tuple(parts)
+        self._text = b"".join(part.replace(b"%", b"%%") if isinstance(part, bytes) else b"%b" for part in self._parts)
+        holes = [part[0] for part in self._parts if not isinstance(part, bytes)]
+        self._writers = tuple(dict.fromkeys(holes))
+        places = [self._writers.index(writer) for writer in holes]
+        self._order = itemgetter(*places) if len(self._writers) < len(holes) else tuple[bytes, ...]
 
     def render(self, scene: Scene) -> bytes:
         """The template's bytes for this scene."""
-        return b"".join([part if isinstance(part, bytes) else part(scene) for part in self._plan])
+        return self._text % self._order([write(scene) for write in self._writers])
 
     def bound(self, scene: Scene) -> Form:
         """The form with all that the items of this scene share written already."""
@@ -84,72 +90,70 @@ class Form:
 
 def json_form(template: object, namer: Namer) -> Form:
     """Compile a settled template of JSON."""
-    return Form(_json_parts(template, namer))
+    return Form(_Compiler(namer).json(template))
 
 
 def text_form(template: str, namer: Namer) -> Form:
     """Compile a text that is not JSON: a header, a page."""
-    return Form(_text_parts(template, namer, _plain))
+    return Form(_Compiler(namer).text(template, _plain))
 
 
-def _joined(parts: Iterable[Part]) -> Iterator[Part]:
-    text = b""
-    for part in parts:
-        if isinstance(part, bytes):
-            text += part
-            continue
-        if text:
-            yield text
-        text = b""
-        yield part
-    if text:
-        yield text
+class _Compiler:
+    """Takes one template apart; a slot that stands in it several times has one writer."""
 
+    def __init__(self, namer: Namer) -> None:
+        self._namer = namer
+        self._writers: dict[tuple[str, str, _Write], Part] = {}
 
-def _json_parts(template: object, namer: Namer) -> Iterator[Part]:
-    if isinstance(template, str):
-        yield from _json_text_parts(template, namer)
-    elif isinstance(template, dict):
-        members = cast("dict[str, Any]", template)
-        for index, (name, value) in enumerate(members.items()):
-            yield (b"," if index else b"{") + _encode(name) + b":"
-            yield from _json_parts(value, namer)
-        yield b"}" if members else b"{}"
-    elif isinstance(template, list):
-        values = cast("list[Any]", template)
-        for index, value in enumerate(values):
-            yield b"," if index else b"["
-            yield from _json_parts(value, namer)
-        yield b"]" if values else b"[]"
-    else:
-        yield _encode(template)
-
-
-def _json_text_parts(text: str, namer: Namer) -> Iterator[Part]:
-    whole = _SLOT.fullmatch(text)
-    slot = namer(whole[1], whole[2] or "") if whole else None
-    if slot is not None and slot.text is None:
-        yield _writer(slot, _whole)
-        return
-    yield b'"'
-    yield from _text_parts(text, namer, _escaped)
-    yield b'"'
-
-
-def _text_parts(text: str, namer: Namer, write: Callable[[object], bytes]) -> Iterator[Part]:
-    end = 0
-    for found in _SLOT.finditer(text):
-        yield write(text[end : found.start()])
-        slot = namer(found[1], found[2] or "")
-        if slot.text is None:
-            yield _writer(slot, write)
+    def json(self, template: object) -> Iterator[Part]:
+        if isinstance(template, str):
+            yield from self._json_text(template)
+        elif isinstance(template, dict):
+            members = cast("dict[str, Any]", template)
+            for index, (name, value) in enumerate(members.items()):
+                yield (b"," if index else b"{") + _encode(name) + b":"
+                yield from self.json(value)
+            yield b"}" if members else b"{}"
+        elif isinstance(template, list):
+            values = cast("list[Any]", template)
+            for index, value in enumerate(values):
+                yield b"," if index else b"["
+                yield from self.json(value)
+            yield b"]" if values else b"[]"
         else:
-            yield from _text_parts(slot.text, namer, write)
-        end = found.end()
-    yield write(text[end:])
+            yield _encode(template)
+
+    def text(self, text: str, write: _Write) -> Iterator[Part]:
+        end = 0
+        for found in _SLOT.finditer(text):
+            yield write(text[end : found.start()])
+            slot = self._namer(found[1], found[2] or "")
+            if slot.text is None:
+                yield self._writer(found, slot, write)
+            else:
+                yield from self.text(slot.text, write)
+            end = found.end()
+        yield write(text[end:])
+
+    def _json_text(self, text: str) -> Iterator[Part]:
+        whole = _SLOT.fullmatch(text)
+        slot = self._namer(whole[1], whole[2] or "") if whole else None
+        if whole is not None and slot is not None and slot.text is None:
+            yield self._writer(whole, slot, _whole)
+            return
+        yield b'"'
+        yield from self.text(text, _escaped)
+        yield b'"'
+
+    def _writer(self, found: re.Match[str], slot: Slot, write: _Write) -> Part:
+        key = (found[1], found[2] or "", write)
+        part = self._writers.get(key)
+        if part is None:
+            part = self._writers[key] = _filled(slot, write)
+        return part
 
 
-def _writer(slot: Slot, write: Callable[[object], bytes]) -> Part:
+def _filled(slot: Slot, write: _Write) -> Part:
     read, written = slot.read, [write(choice) for choice in slot.choices]
     if written:
         return lambda scene: written[(scene.index + scene.seed) % len(written)], True
