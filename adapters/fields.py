@@ -70,8 +70,9 @@ def exact(value: object) -> Decimal | None:
 
 def whole(value: object) -> int | None:
     """A whole number within GraphQL's `Int`."""
-    number = exact(value)
-    if number is None or number != number.to_integral_value() or not -_INT32 <= number < _INT32:
+    value = _plain(value)
+    number = value if type(value) is int else exact(value)
+    if number is None or not -_INT32 <= number < _INT32 or number != int(number):
         return None
     return int(number)
 
@@ -102,10 +103,10 @@ def seconds(value: object) -> datetime | None:
 
 def _instant(value: object, units: int) -> datetime | None:
     value = _plain(value)
-    number = exact(value)
+    number = value if type(value) is int else exact(value)
     try:
         if number is not None:
-            moment = _EPOCH + timedelta(microseconds=int(number * 1_000_000 / units))
+            moment = _EPOCH + timedelta(microseconds=int(number * (1_000_000 // units)))
         elif isinstance(value, str):
             moment = datetime.fromisoformat(value.strip())
         else:

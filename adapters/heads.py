@@ -21,6 +21,7 @@ class Told(msgspec.Struct, rename="camel"):
     failure_reasons: Raw = Raw(b"")
 
 
+_EMPTY_LIST: Final = len(b"[]")
 _NOTHING: Final = Told()
 _TOLD: Final = msgspec.json.Decoder(Told)
 
@@ -47,5 +48,6 @@ def read_heads(
         if verdict is None:
             said = word(told.status)
             verdict = seen[key] = item_status(said, known), said
-        heads.append(ItemHead(*verdict, failures(told.failure_reasons, explanations), raw))
+        reasons = told.failure_reasons
+        heads.append(ItemHead(*verdict, failures(reasons, explanations) if len(reasons) > _EMPTY_LIST else (), raw))
     return tuple(heads)

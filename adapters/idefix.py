@@ -27,7 +27,7 @@ from adapters.decoding import Opened
 from adapters.errors import NotFound, Rejected, Unauthenticated, UpstreamError
 from adapters.fields import Exact, Flag, Identity, Links, Millis, Objects, RawJson, Text, Whole, Wire
 from adapters.heads import read_heads, told_by
-from adapters.model import Item, ItemHead, Items, ItemStatus, Operation, Snapshot, Status
+from adapters.model import NO_COUNTS, Item, ItemHead, Items, ItemStatus, Operation, Snapshot, Status
 from adapters.model import Text as Words
 from adapters.refusals import Advice, codes, refusal_of, refuse
 from adapters.words import fold, status, word
@@ -223,10 +223,6 @@ class IdefixAccount(Account):
     api_key: Secret
     api_secret: OptionalSecret
 
-    def identity(self) -> tuple[str, ...]:
-        """See `Account.identity`."""
-        return (*super().identity(), self.vendor_id)
-
 
 class ProductAttribute(Wire):
     """One attribute of a product: a value from the category's list, or one of the seller's own."""
@@ -392,9 +388,7 @@ def _snapshot(opened: Opened, pieces: list[Raw] | None, source: str, batch_id: s
         status=stands,
         source_status=said,
         outcome=verdict.outcome,
-        is_confirmed=truth.confirmed(
-            stands, listed, truth.NO_COUNTS, own.created_at, own.completed_at, own.last_updated_at
-        ),
+        is_confirmed=truth.confirmed(stands, listed, NO_COUNTS, own.created_at, own.completed_at, own.last_updated_at),
         is_settled=verdict.is_settled,
         progress=verdict.progress,
         counts=verdict.counts,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple, overload
 
 
 class Operation(Enum):
@@ -85,6 +85,9 @@ class Counts(NamedTuple):
     pending: int | None = None
 
 
+NO_COUNTS: Final = Counts()
+
+
 class ItemHead(NamedTuple):
     """What every item tells at once; the rest is read from `raw` when somebody asks for it."""
 
@@ -132,7 +135,13 @@ class Items(Sequence[Item]):
     def __len__(self) -> int:
         return len(self.heads)
 
-    def __getitem__(self, index: int) -> Item:  # type: ignore[override]
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(len(self.heads))[index]]
         if self._read is None:
             raise IndexError(index)
         index = range(len(self.heads))[index]
@@ -140,6 +149,17 @@ class Items(Sequence[Item]):
 
     def __iter__(self) -> Iterator[Item]:
         return (self[index] for index in range(len(self.heads)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Items):
+            return NotImplemented
+        return self.heads == other.heads and self.is_complete == other.is_complete
+
+    def __hash__(self) -> int:
+        return hash(self.heads)
+
+    def __repr__(self) -> str:
+        return f"Items({len(self.heads)}, is_complete={self.is_complete})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +180,7 @@ class Snapshot:
     is_settled: bool = True
     """False where a terminal state may still be refined by the marketplace: it is kept for minutes only."""
     progress: float | None = None
-    counts: Counts = Counts()
+    counts: Counts = NO_COUNTS
     created_at: datetime | None = None
     updated_at: datetime | None = None
     completed_at: datetime | None = None

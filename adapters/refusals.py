@@ -27,10 +27,19 @@ _LONGEST: Final = 500
 """Characters of the marketplace's words that an error carries on."""
 _READ: Final = 20_000
 """Bytes of a refusal that are looked at."""
-_MARKUP: Final = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE | re.DOTALL)
 _TITLE: Final = re.compile(r"<title[^>]*>([^<]{1,300})", re.IGNORECASE)
 _SPACES: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
-_SPEAKING: Final = ("message", "error_description", "errorMessage", "detail", "error", "title", "reason", "description")
+_SPEAKING: Final = (
+    "message",
+    "error_description",
+    "errorMessage",
+    "detail",
+    "error",
+    "title",
+    "reason",
+    "description",
+    "failureReasons",
+)
 _NAMING: Final = ("key", "code", "errorCode", "exception", "type")
 _NESTED: Final = ("errors", "body", "validation_errors")
 
@@ -150,7 +159,7 @@ def _spoken(found: object, depth: int = 0) -> Iterator[str]:
 
 
 def _words_of_text(text: str) -> str:
-    if not _MARKUP.match(text):
+    if not text.lstrip().startswith("<"):
         return text
     title = _TITLE.search(text)
     return f"an HTML page: {html.unescape(title[1])}" if title else "an HTML page"

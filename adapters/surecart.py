@@ -22,11 +22,11 @@ from adapters.base import Account, Answer, Asking, Request, Source, account_of
 from adapters.credentials import Secret
 from adapters.decoding import Opened
 from adapters.errors import InvalidAnswer, Unauthenticated, UpstreamError
-from adapters.failures import failure
+from adapters.failures import failure, failures
 from adapters.fields import Count, RawJson, Seconds, Text, Whole
 from adapters.model import Counts, Failure, Item, ItemHead, Items, ItemStatus, Operation, Outcome, Snapshot, Status
 from adapters.model import Text as Words
-from adapters.refusals import Advice, refusal_of
+from adapters.refusals import Advice, own_words, refusal_of
 from adapters.words import fold, status, word
 
 _BATCH_WORDS: Final[Mapping[str, Status]] = MappingProxyType(  # [batch]; there is no failed batch
@@ -212,18 +212,22 @@ def _listed(piece: Raw | None) -> tuple[list[Raw] | None, int | None]:
 def _read_pages(
     operations: _Operations, batch_id: str, pages: str, headers: Mapping[str, str]
 ) -> Generator[Request, Answer, None]:
+    seen = 0
     for page in range(1, _MOST_PAGES + 1):
         if operations.are_complete:
             return
         answer = yield Request("GET", f"{pages}{page}", headers)
-        operations.from_pages = True
-        pieces = _page(answer)
+        pieces, told = _page(answer)
+        seen += len(pieces)
+        is_last = seen >= told if told is not None else len(pieces) < _PAGE
         is_progress = operations.add(piece for piece in pieces if _is_of(batch_id, piece))
-        if not is_progress or (operations.expected is None and len(pieces) < _PAGE):
+        operations.from_pages = operations.from_pages or is_progress
+        if is_last or not is_progress:
             return
 
 
-def _page(answer: Answer) -> list[Raw]:
+def _page(answer: Answer) -> tuple[list[Raw], int | None]:
+    """The operations of one page, and how many the marketplace says that there are; a bare array is taken too."""
     try:
         opened = decoding.split(answer.body)
     except decoding.NotAnObject:
@@ -232,8 +236,11 @@ def _page(answer: Answer) -> list[Raw]:
         opened = open_answer(answer, SureCart.title)
     pieces = decoding.elements(opened.members.get("data"))
     if pieces is None:
-        check_shape(opened, (), SureCart.title)
-    return pieces or []
+        raise InvalidAnswer(
+            "SureCart answered with something else than a list of operations: ask again",
+            source_message=own_words(answer.body),
+        )
+    return pieces, fields.count(decoding.members(opened.members.get("pagination")).get("count"))
 
 
 def _is_of(batch_id: str, piece: Raw) -> bool:
@@ -295,7 +302,7 @@ def _operation_answer(opened: Opened, asked: str) -> Snapshot:
 def _operation(members: Mapping[str, Raw], operation_id: str, payload: bytes) -> Snapshot:
     """An operation, which is a batch of one item: itself."""
     parent = _parent(members)
-    own = SureCartBatchOperation.model_validate(members).model_copy(update={"parent_batch_id": parent})
+    own = SureCartBatchOperation.model_validate({**members, "parent_batch_id": parent})
     said = word(members.get("status"))
     stands = status(said, _OPERATION_WORDS)
     head = _head(Raw(payload))
@@ -334,25 +341,22 @@ def _head(piece: Raw) -> ItemHead:
 
 
 def _reasons(stands: Status, answered: int | None, body: Raw | None) -> tuple[Failure, ...]:
+    """What the call answered, its own reason first and the fields that were wrong behind it."""
+    if stands is not Status.COMPLETED:
+        return (Failure(explanation=_EXPLANATIONS[stands]),)
     members = decoding.members(body)
-    reasons = [_reason(members), *map(_reason, _details(members.get("validation_errors")))]
-    said = tuple(reason for reason in dict.fromkeys(reasons) if reason.code or reason.message)
-    explanation = _EXPLANATIONS.get(stands)
-    if said or explanation is None:
-        return said or (failure(f"HTTP {answered}", fields.text(body)),)
-    return (Failure(explanation=explanation),)
+    code, message = (fields.identity(members.get(key)) for key in ("code", "message"))
+    own = failure(code, message)
+    said = tuple(dict.fromkeys(reason for reason in (own, *_details(members)) if reason.code or reason.message))
+    return said or (failure(f"HTTP {answered}", fields.text(body)),)
 
 
-def _reason(members: Mapping[str, Raw]) -> Failure:
-    code, message = (fields.text(members.get(key)) for key in ("code", "message"))
-    return failure(code or None, message or None)
-
-
-def _details(piece: Raw | None) -> tuple[Mapping[str, Raw], ...]:
+def _details(members: Mapping[str, Raw]) -> tuple[Failure, ...]:
     """`validation_errors` is an array in one documented sample and an object in another [errors]."""
+    piece = members.get("validation_errors")
     pieces = decoding.elements(piece)
     found = pieces if pieces is not None else decoding.members(piece).values()
-    return tuple(decoding.members(part) for part in found)
+    return tuple(reason for part in found for reason in failures(part))
 
 
 def _item(index: int, head: ItemHead) -> Item:

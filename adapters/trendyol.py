@@ -118,10 +118,6 @@ class TrendyolAccount(Account):
     store_front: HeaderToken | None = None
     language: HeaderToken | None = None
 
-    def identity(self) -> tuple[str, ...]:
-        """See `Account.identity`: store front and language change the marketplace's words."""
-        return (*super().identity(), self.seller_id, self.store_front or "", self.language or "")
-
 
 class ProductAttribute(Wire):
     """One attribute of a product: a value from the category's list, or one of the seller's own."""

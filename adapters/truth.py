@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-from adapters.model import TERMINAL, Counts, ItemHead, ItemStatus, Outcome, Status
+from adapters.model import NO_COUNTS, TERMINAL, Counts, ItemHead, ItemStatus, Outcome, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +41,6 @@ class Verdict:
     outcome: Outcome | None
     progress: float | None
     is_settled: bool
-
-
-NO_COUNTS: Final = Counts()
 
 
 def tally(heads: Sequence[ItemHead]) -> Tally:
@@ -88,13 +84,20 @@ def _sane(counts: Counts) -> Counts:
 
 
 def _completed(counts: Counts, listed: Tally) -> Counts:
-    """In a completed batch every item has ended: two of total, succeeded and failed give the third."""
+    """In a completed batch every item has ended: two of total, succeeded and failed give the third.
+
+    Nothing is derived from counters that the listed items contradict.
+    """
     total, succeeded, failed, _ = counts
+    if listed.succeeded > (succeeded or listed.succeeded) or listed.failed > (
+        listed.failed if failed is None else failed
+    ):
+        return counts
     if total is None and succeeded is not None and failed is not None:
         total = succeeded + failed
-    elif total is not None and succeeded is None and failed is not None and failed >= listed.failed:
+    elif total is not None and succeeded is None and failed is not None:
         succeeded = total - failed
-    elif total is not None and failed is None and succeeded is not None and succeeded >= listed.succeeded:
+    elif total is not None and failed is None and succeeded is not None:
         failed = total - succeeded
     is_whole = total is not None and succeeded is not None and failed is not None and total == succeeded + failed
     return Counts(total, succeeded, failed, 0 if is_whole else counts.pending)
