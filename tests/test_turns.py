@@ -57,6 +57,12 @@ def test_a_watch_resumed_after_a_pause_is_due_at_once() -> None:
     assert turns.next(500.0) == ("a", 500.0)
 
 
+def test_a_reading_from_the_future_was_made_now() -> None:
+    turns = make()
+    turns.add("a", 5.0, born=5.0, read=1e6)
+    assert turns.next(5.0) == ("a", 5.0 + STEADY.interval(0.0, 0.0))
+
+
 def test_a_batch_from_the_future_is_as_young_as_can_be() -> None:
     turns = make()
     turns.add("a", 5.0, born=9.0, read=5.0)

@@ -79,7 +79,7 @@ class Turns(Generic[Key]):
 
     def add(self, key: Key, now: float, *, born: float, read: float | None = None, attended: bool = True) -> None:
         """Follow a batch submitted at `born` and last read at `read`; None where it was never read: due at once."""
-        read_at = now if read is None else read
+        read_at = now if read is None else min(read, now)
         born = min(born, read_at)
         watch = _Watch(born, born, read_at, is_unread=read is None, is_attended=attended)
         self._watches[key] = watch
