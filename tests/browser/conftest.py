@@ -67,8 +67,9 @@ def gateway() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Not longer than a module: while Playwright is open its event loop is the thread's, and async tests cannot run."""
     chromium = shutil.which("chromium")
     need("browser", is_there=chromium is not None, how="Debian's package `chromium` (.ci/install-browser)")
     has_driver = importlib.util.find_spec("playwright") is not None
