@@ -116,3 +116,84 @@ class Edge:
         """GET with these parameters."""
         given = dict(headers or {})
         return await self.ask("GET", b"", given if accept is None else {**given, "accept": accept}, urlencode(query))
+
+
+class Wire:
+    """One socket to an application, without a server."""
+
+    def __init__(self, edge: Edge, headers: Mapping[str, str] | None = None, *protocols: str) -> None:
+        self._to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._to_us: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        scope = {
+            "type": "websocket",
+            "path": "/graphql",
+            "query_string": b"",
+            "headers": [(name.encode(), value.encode()) for name, value in (headers or {}).items()],
+            "subprotocols": list(protocols or ("graphql-transport-ws",)),
+            "client": ("127.0.0.1", 5),
+            "extensions": {"websocket.http.response": {}},
+        }
+        self._to_app.put_nowait({"type": "websocket.connect"})
+        self.app = asyncio.ensure_future(edge(scope, self._to_app.get, self._to_us.put))
+
+    async def event(self) -> dict[str, Any]:
+        """The next ASGI event."""
+        async with asyncio.timeout(5):
+            return await self._to_us.get()
+
+    async def receive(self) -> Any:
+        """The next message."""
+        event = await self.event()
+        assert event["type"] == "websocket.send", event
+        return json.loads(event["text"])
+
+    async def closed(self) -> tuple[int, str]:
+        """Code and reason, once the socket is closed; the application has ended then."""
+        event = await self.event()
+        assert event["type"] == "websocket.close", event
+        async with asyncio.timeout(5):
+            await self.app
+        return event["code"], event["reason"]
+
+    def send(self, message: object) -> None:
+        """Send a message, or text as it is."""
+        self._to_app.put_nowait(
+            {"type": "websocket.receive", "text": message if isinstance(message, str) else json.dumps(message)}
+        )
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send a binary message."""
+        self._to_app.put_nowait({"type": "websocket.receive", "bytes": data})
+
+    def subscribe(self, operation_id: str, query: str, **payload: object) -> None:
+        """Start an operation."""
+        self.send({"id": operation_id, "type": "subscribe", "payload": {"query": query, **payload}})
+
+    async def leave(self) -> None:
+        """The client goes; returns when the application has ended."""
+        self._to_app.put_nowait({"type": "websocket.disconnect", "code": 1001})
+        async with asyncio.timeout(10):
+            await self.app
+
+
+async def accepted(edge: Edge, *protocols: str, **headers: str) -> Wire:
+    """A socket after its handshake."""
+    wire = Wire(edge, headers, *protocols)
+    event = await wire.event()
+    assert event["type"] == "websocket.accept", event
+    return wire
+
+
+async def ready(edge: Edge, *protocols: str) -> Wire:
+    """A socket on which operations may be started."""
+    wire = await accepted(edge, *protocols)
+    wire.send({"type": "connection_init"})
+    assert await wire.receive() == {"type": "connection_ack"}
+    return wire
+
+
+async def eventually(condition: Callable[[], bool], within: float = 5.0) -> None:
+    """Let the loop run until the condition holds."""
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110  # what is waited for has no event
+            await asyncio.sleep(0.001)

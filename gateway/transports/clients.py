@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+
+class Credentials(msgspec.Struct, frozen=True, gc=False):
     """What a client shows: headers (lower-case names), query string, and over WebSocket `connection_init`'s payload."""
 
     headers: Mapping[bytes, bytes]

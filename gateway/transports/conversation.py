@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Final
 
@@ -164,13 +164,10 @@ class Socket(Live):
             self._check_room()
             prepared = self._engine.prepare(request)
             context = self._context(client)
-            if prepared.kind == "subscription":
+            is_stream = prepared.kind == "subscription"
+            if is_stream:
                 self._take_stream(client)
-                self._start(operation_id, self._engine.subscribe(prepared, context), client)
-            elif isinstance(result := self._engine.run(prepared, context), bytes):
-                await self._say_results(operation_id, _one(result))
-            else:
-                self._start(operation_id, _awaited(result))
+            self._start(operation_id, self._engine.stream(prepared, context), client if is_stream else None)
         except RequestError as error:
             await self._say(self._dialect.error(operation_id, error.errors))
         except OSError:
@@ -241,11 +238,3 @@ class Socket(Live):
     async def _say_quietly(self, text: str) -> None:
         with contextlib.suppress(OSError):
             await self._say(text)
-
-
-async def _one(result: bytes) -> AsyncGenerator[bytes, None]:
-    yield result
-
-
-async def _awaited(result: Awaitable[bytes]) -> AsyncGenerator[bytes, None]:
-    yield await result

@@ -23,10 +23,10 @@ from gateway.transports.responses import (
     Refusal,
     Scope,
     Send,
+    answer,
+    answer_empty,
+    answer_errors,
     header_map,
-    respond,
-    respond_empty,
-    respond_errors,
 )
 from gateway.transports.sse import EventStream, is_finished
 from gateway.transports.streams import Framing, HttpStream
@@ -93,7 +93,7 @@ class HttpTransport:
         try:
             stream = await self._answer(scope, headers, accepted, live)
         except Refusal as refusal:
-            await respond_errors(live.send, refusal.status, _json(accepted), refusal.errors, refusal.headers)
+            await live.answer(refusal.answer(_json(accepted)))
             return
         except Disconnected:
             return
@@ -103,7 +103,7 @@ class HttpTransport:
             await self._interrupted(live, _json(accepted))
             return
         except Exception as error:  # noqa: BLE001  # the gateway's own fault, which drops nobody's connection
-            await respond_errors(live.send, 500, _json(accepted), [unexpected(error)])
+            await live.answer(answer_errors(500, _json(accepted), [unexpected(error)]))
             return
         finally:
             self._crowd.leave(live)
@@ -123,7 +123,7 @@ class HttpTransport:
         request = await self._read(scope, headers, live)
         live.is_read = True
         if accepted[0] is Media.EVENTS and is_finished(headers):
-            await respond_empty(live.send, 204)
+            await live.answer(answer_empty(204))
             return None
         try:
             prepared = self._engine.prepare(request)
@@ -132,7 +132,7 @@ class HttpTransport:
             if media.streams:
                 return media, error, client
             status = error.status if media is Media.RESPONSE or not error.is_well_formed else 200
-            await respond_errors(live.send, status, media, error.errors, self._parting())
+            await live.answer(answer_errors(status, media, error.errors, self._parting()))
             return None
         if prepared.kind == "mutation" and method == "GET":
             raise Refusal(405, "METHOD_NOT_ALLOWED", "Mutations are sent by POST.", [(b"allow", b"POST")])
@@ -151,7 +151,7 @@ class HttpTransport:
             body = result if isinstance(result, bytes) else await result
         finally:
             self._running -= 1
-        await respond(live.send, 200, media, body, self._parting())
+        await live.answer(answer(200, media, body, self._parting()))
 
     async def _let_in(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Client:
         peer = scope.get("client")
@@ -173,7 +173,7 @@ class HttpTransport:
     async def _interrupted(self, live: HttpQuery, media: Media) -> None:
         if live.ending is Ending.LATE:
             refusal = Refusal(408, "REQUEST_TIMEOUT", "The request did not arrive in time.", [_CLOSE])
-            await respond_errors(live.send, refusal.status, media, refusal.errors, refusal.headers)
+            await live.answer(refusal.answer(media))
         elif live.ending is Ending.STALLED:
             await live.drop()
 
@@ -254,4 +254,4 @@ async def _failing(error: RequestError) -> AsyncGenerator[bytes, None]:
 
 async def _refuse(live: Live, status: int, code: str, message: str) -> None:
     refusal = Refusal(status, code, message, [_RETRY])
-    await respond_errors(live.send, refusal.status, Media.JSON, refusal.errors, refusal.headers)
+    await live.answer(refusal.answer(Media.JSON))

@@ -44,7 +44,7 @@ class Live:
         self._task = task
         self._clock = clock
         self._asgi_send = send
-        self._abort = scope.get("extensions", {}).get(ABORT)
+        self._scope = scope
         self._is_over = False
         self.started_at = self.active_at = clock.monotonic()
         self._sending_since: float | None = None
@@ -74,6 +74,14 @@ class Live:
         self._sending_since = None
         self.active_at = self._clock.monotonic()
 
+    async def answer(self, messages: tuple[Message, Message]) -> None:
+        """Send a whole answer."""
+        self._sending_since = self._clock.monotonic()
+        start, body = messages
+        await self._asgi_send(start)
+        await self._asgi_send(body)
+        self._sending_since = None
+
     @property
     def is_sending(self) -> bool:
         """True while the server does not take what is sent, because the client does not read."""
@@ -82,8 +90,9 @@ class Live:
     async def drop(self) -> None:
         """Drop the connection of a client that does not read, unsent bytes included, where the server can."""
         _log.info("a client stopped reading and was let go")
-        if self._abort is not None:
-            self._abort["call"]()
+        abort = self._scope.get("extensions", {}).get(ABORT)
+        if abort is not None:
+            abort["call"]()
             await asyncio.sleep(0)  # the server hears of it in the next round of the loop
 
     def check(self, now: float, limits: TransportLimits) -> None:

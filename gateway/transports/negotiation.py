@@ -16,13 +16,13 @@ class Media(Enum):
     EVENTS = "text/event-stream"
     MULTIPART = "multipart/mixed"
 
-    @property
-    def streams(self) -> bool:
+    def __init__(self, name: str) -> None:
+        self.streams: Final = name in {"text/event-stream", "multipart/mixed"}
         """True where more than one result fits in."""
-        return self in _STREAMING
+        self.header: Final = (b"content-type", f"{name}; charset=utf-8".encode())
+        """The content type of a plain answer."""
 
 
-_STREAMING: Final = frozenset({Media.EVENTS, Media.MULTIPART})
 _PREFERENCE: Final = {media: place for place, media in enumerate(Media)}
 
 _LONGEST: Final = 1_000
@@ -90,6 +90,8 @@ def _unquoted(value: str) -> str:
 
 def is_json(content_type: bytes) -> bool:
     """True for a body of `application/json` in UTF-8, which is what it is in unless it says so otherwise."""
+    if content_type == b"application/json":
+        return True
     return _is_json(content_type) if len(content_type) <= _LONGEST else False
 
 

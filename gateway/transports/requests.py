@@ -28,8 +28,8 @@ async def read_post(headers: Mapping[bytes, bytes], receive: Receive, limit: int
     if headers.get(b"content-encoding", b"identity") != b"identity":
         raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as it is, without a content encoding.")
     length = headers.get(b"content-length", b"0")
-    if len(length) > 18 or (length.isdigit() and int(length) > limit):
-        raise _too_large(limit)
+    if len(length) > 5 and (len(length) > 18 or int(length) > limit):
+        raise _too_large(limit)  # before a client that waits for our consent (100-continue) sends it
     message = await receive()
     body = message.get("body", b"")
     if message.get("more_body"):

@@ -17,13 +17,10 @@ Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 NOSNIFF: Final[Header] = (b"x-content-type-options", b"nosniff")
-CONTENT_TYPES: Final[dict[Media, Header]] = {
-    media: (b"content-type", f"{media.value}; charset=utf-8".encode()) for media in (Media.JSON, Media.RESPONSE)
-}
 _encode = msgspec.json.Encoder().encode
 
 
-class Refusal(Exception):  # an answer, not a fault
+class Refusal(Exception):
     """The request is answered with a status and one error, before GraphQL has a say."""
 
     def __init__(self, status: int, code: str, message: str, headers: Sequence[Header] = ()) -> None:
@@ -32,30 +29,30 @@ class Refusal(Exception):  # an answer, not a fault
         self.headers = tuple(headers)
         self.errors = (error_of(code, message),)
 
+    def answer(self, media: Media) -> tuple[Message, Message]:
+        """What is sent."""
+        return answer_errors(self.status, media, self.errors, self.headers)
 
-async def respond(send: Send, status: int, media: Media, body: bytes, headers: Sequence[Header] = ()) -> None:
-    """Send a whole answer."""
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [CONTENT_TYPES[media], (b"content-length", b"%d" % len(body)), NOSNIFF, *headers],
-        }
+
+def answer(status: int, media: Media, body: bytes, headers: Sequence[Header] = ()) -> tuple[Message, Message]:
+    """A whole answer, as the two messages that it is sent in."""
+    length = (b"content-length", b"%d" % len(body))
+    return (
+        {"type": "http.response.start", "status": status, "headers": [media.header, length, NOSNIFF, *headers]},
+        {"type": "http.response.body", "body": body},
     )
-    await send({"type": "http.response.body", "body": body})
 
 
-async def respond_errors(
-    send: Send, status: int, media: Media, errors: Sequence[dict[str, Any]], headers: Sequence[Header] = ()
-) -> None:
-    """Send errors without data: nothing was executed."""
-    await respond(send, status, media, _encode({"errors": errors}), headers)
+def answer_errors(
+    status: int, media: Media, errors: Sequence[dict[str, Any]], headers: Sequence[Header] = ()
+) -> tuple[Message, Message]:
+    """Errors without data: nothing was executed."""
+    return answer(status, media, _encode({"errors": errors}), headers)
 
 
-async def respond_empty(send: Send, status: int, headers: Sequence[Header] = ()) -> None:
-    """Send a status alone."""
-    await send({"type": "http.response.start", "status": status, "headers": [*headers]})
-    await send({"type": "http.response.body", "body": b""})
+def answer_empty(status: int) -> tuple[Message, Message]:
+    """A status alone."""
+    return {"type": "http.response.start", "status": status, "headers": []}, {"type": "http.response.body", "body": b""}
 
 
 def header_map(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
