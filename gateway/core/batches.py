@@ -174,15 +174,19 @@ class Batches:
         self._states.put(state)
         if old is None or state.version != old.version:
             await self._archive.put(self.accounts[ref.account], state, self._freshness.lifetime(state))
+        self._tell(state)
+        return state
+
+    def _tell(self, state: State) -> None:
         if self._listener is not None:
             self._listener(state)
-        return state
 
     def _not_found(self, ref: BatchRef, error: NotFound) -> State:
         old = self._states.get(ref)
         if old is not None and old.snapshot.is_terminal:
             kept = replace(old, checked=self._clock.monotonic())
             self._states.put(kept)
+            self._tell(kept)
             return kept
         if is_forgotten(old, None, self._clock.now()):
             raise self._expired(ref) from error

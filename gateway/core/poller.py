@@ -86,14 +86,19 @@ class Poller:
     def told(self, state: State) -> None:
         """A batch was read, by this poller or by anybody's query."""
         ref = state.ref
-        changed = self._seen.get(ref) != state.version
+        before = self._seen.get(ref)
+        changed = before is not None and before != state.version
         self._seen[ref] = state.version
         self._turns.seen(ref, state.checked, changed=changed, progress=state.snapshot.progress)
         self._alarm.ring()
 
     async def _ask(self, ref: BatchRef) -> None:
-        if not await self._poll(ref):
-            self._turns.seen(ref, self._clock.monotonic(), changed=False)
+        is_read = False
+        try:
+            is_read = await self._poll(ref)
+        finally:
+            if not is_read:
+                self._turns.seen(ref, self._clock.monotonic(), changed=False)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._polls.discard(task)
