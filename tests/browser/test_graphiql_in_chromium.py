@@ -94,8 +94,23 @@ def test_a_link_fills_in_its_query_and_does_not_run_it(visit: Visit) -> None:
     query = "query Linked { marketplaces { marketplace } }"
     page = open_graphiql(visit, f"/graphql#query={quote(query)}")
     assert editor(page, ".graphiql-query-editor") == query
+    assert page.get_by_role("tab").count() == 6
     assert page.eval_on_selector(RESULT, "element => element.CodeMirror.getValue()") == ""
     assert len(run(page)["data"]["marketplaces"]) == 4
+
+
+def test_a_link_finds_its_place_beside_the_tabs_of_an_earlier_visit(visit: Visit) -> None:
+    page = open_graphiql(visit)
+    page.wait_for_function("sessionStorage.getItem('graphiql:tabState') !== null")
+    page.goto("about:blank")
+    query, variables = "query Later($id: ID!) { node(id: $id) { id } }", '{ "id": "x" }'
+    page = open_graphiql(visit, f"/graphql#query={quote(query)}&variables={quote(variables)}")
+    assert editor(page, ".graphiql-query-editor") == query
+    assert editor(page, ".graphiql-editor-tool .graphiql-editor:not(.hidden)") == variables
+    show_tab(page, "Marketplaces")
+    assert "query Marketplaces" in editor(page, ".graphiql-query-editor")
+    show_tab(page, "Later")
+    assert editor(page, ".graphiql-query-editor") == query
 
 
 def test_a_token_serves_every_tab_and_stays_with_the_browser_tab(visit: Visit) -> None:

@@ -29,19 +29,15 @@ function makeFetcher() {
 
 // A link such as /graphql#query=…&variables=… opens with that query, which is not run before somebody presses play.
 // (With ? instead of # the address is a question, which the gateway answers itself.)
-function linkedTab() {
+function linked() {
   const link = new URLSearchParams(window.location.hash.slice(1));
   const query = link.get("query");
-  return query ? [{ query, variables: link.get("variables") ?? "" }] : [];
-}
-
-function openingTabs() {
-  const run = Date.now().toString(36).slice(-5);
-  return [...linkedTab(), ...examples(run)];
+  return query ? { query, variables: link.get("variables") ?? "" } : null;
 }
 
 const explorer = GraphiQLPluginExplorer.explorerPlugin({ showAttribution: false });
-const tabs = openingTabs();
+const link = linked();
+const tabs = [link, ...examples(Date.now().toString(36).slice(-5))].filter(Boolean);
 const fetcher = makeFetcher();
 
 function Page() {
@@ -51,7 +47,9 @@ function Page() {
       fetcher,
       storage,
       plugins: [explorer],
+      // The first visit opens with these tabs; a later one finds its own again, and the link's query beside them.
       defaultTabs: tabs,
+      ...link,
       defaultQuery: tabs[0].query,
       defaultEditorToolsVisibility: true,
       shouldPersistHeaders: true,
