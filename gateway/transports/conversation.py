@@ -224,11 +224,12 @@ class Socket(Live):
             task.cancel()
 
     async def _end_operations(self) -> None:
-        tasks = [*self._running.values(), *self._ending, *([] if self._beat is None else [self._beat])]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=self._crowd.limits.close_wait)
+        tasks = {*self._running.values(), *self._ending, *([] if self._beat is None else [self._beat])}
+        for _ in range(2):  # the second time for sources that have not ended in time
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                _, tasks = await asyncio.wait(tasks, timeout=self._crowd.limits.close_wait)
         if self.client is not None:
             self._crowd.sockets.give(self.client.name)
 

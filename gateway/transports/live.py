@@ -46,20 +46,25 @@ class Live:
         self._asgi_send = send
         self._scope = scope
         self._is_over = False
-        self.started_at = self.active_at = clock.monotonic()
+        self.started_at = self.active_at = self._interrupted_at = clock.monotonic()
         self._sending_since: float | None = None
 
     def end(self, ending: Ending) -> None:
         """Interrupt it, for the first reason that comes. Does nothing once it is ending."""
         if self.ending is None and not self._is_over:
             self.ending = ending
-            self._task.cancel()
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        self._interrupted_at = self._clock.monotonic()
+        self._task.cancel()
 
     def was_ended(self) -> bool:
         """In the handler of a cancellation: whether it came from `end`, which is then dealt with."""
         if self.ending is None:
             return False
-        self._task.uncancel()
+        while self._task.cancelling():
+            self._task.uncancel()
         return True
 
     def over(self) -> None:
@@ -96,7 +101,9 @@ class Live:
             await asyncio.sleep(0)  # the server hears of it in the next round of the loop
 
     def check(self, now: float, limits: TransportLimits) -> None:
-        """Called several times a second; ends what has to end."""
+        """Called several times a second; ends what has to end, and insists where it does not."""
+        if self.ending is not None and not self._is_over and now - self._interrupted_at > limits.close_wait:
+            self._interrupt()
         if self._sending_since is not None and now - self._sending_since > limits.send_wait:
             self.end(Ending.STALLED)
         expiry = None if self.client is None else self.client.expires_at
