@@ -18,6 +18,7 @@ import random
 import re
 import string
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Final, cast
 
 from adapters.scrub_words import COUNTS, ERROR_PARTS, PROSE, STATES, TIMES, folded
@@ -25,7 +26,7 @@ from adapters.scrub_words import COUNTS, ERROR_PARTS, PROSE, STATES, TIMES, fold
 REMOVED: Final = "removed"
 _SHORTEST: Final = 4
 """Characters from which a value is looked for inside of other texts."""
-_WORD: Final = re.compile(r"[A-Za-z][A-Za-z_ .:%/-]{0,60}[0-9]{0,3}|[0-9 .,/%]{1,12}")
+_WORD: Final = re.compile(r"(?!.*\d{4})[A-Za-z][A-Za-z0-9_ .:%/-]{0,60}|[0-9 .,/%]{1,12}")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?\s?(Z|[+-]\d\d:?\d\d)?)?")
 _URL: Final = re.compile(r"(https?)://[^\s\"'<>]+")
 _EMAIL: Final = re.compile(r"[^\s@\"'<>]+@[^\s@\"'<>]+\.[A-Za-z]{2,}")
@@ -36,8 +37,13 @@ _PIECES: Final = (
     r"[+-]?\d(?:[\d .,-]*\d)?",
 )
 """What is replaced in prose: addresses, what stands in quotation marks, numbers."""
+_DIGITS: Final = re.compile(r"[0-9]{1,9}")
 _DATA_KEY: Final = re.compile(r"\d{5,}|@|[0-9a-f]{8}-")
 _HEX: Final = re.compile(r"[0-9a-f-]+|[0-9A-F-]+")
+
+
+def _is_count(key: str) -> bool:
+    return key in COUNTS or key.endswith("count")
 
 
 class Scrubber:
@@ -90,16 +96,25 @@ class Scrubber:
         value = self._without_secrets(value)
         if _DATE.fullmatch(value):
             return value
-        if (key in STATES or (is_error and key == "code")) and _WORD.fullmatch(value):
+        if (key in STATES or (is_error and key in {"attribute", "code"})) and _WORD.fullmatch(value):
             return value
+        if _is_count(key) and _DIGITS.fullmatch(value):
+            return value
+        if key == "path" and value.startswith("/"):
+            return self._path(value)
         return self._prose(value) if key in PROSE else self.replace(value)
 
+    def _path(self, path: str) -> str:
+        """A path of an API: its version and its collection are no secrets."""
+        segments = path.split("/")
+        return "/".join((*segments[:3], *map(self.replace, segments[3:])))
+
     def _number(self, value: Any, key: str) -> Any:
-        if value == 0 or key in COUNTS or key.endswith("count"):
+        if value == 0 or _is_count(key):
             return value
         if (key in TIMES or key.endswith(("date", "at", "time"))) and value > 100_000_000:
             return value
-        return type(value)(self.replace(str(value)))
+        return type(value)(self.replace(format(value, "f") if isinstance(value, Decimal) else str(value)))
 
     def _prose(self, text: str) -> str:
         named = [re.escape(value) for value in self._names if value in text]

@@ -21,7 +21,6 @@ STATES: Final = frozenset(
         "poolstate",
         "ratio",
         "sourcetype",
-        "state",
         "status",
         "type",
     }

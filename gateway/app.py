@@ -72,6 +72,8 @@ class Gateway:
             await answer_health(send, is_good=self.is_ready)
         elif path.startswith(f"{_ASSETS}/"):
             await self._assets({**scope, "path": path, "root_path": _ASSETS}, receive, send)
+        elif path == "/graphql":
+            await answer_health(send, is_good=False)
         elif path == "/":
             await answer_plain(send, 307, b"GraphiQL is at /graphql\n", ((b"location", b"graphql"),))
         else:

@@ -11,7 +11,7 @@ _HEADERS: Final = ((b"content-type", b"text/plain; charset=utf-8"), (b"cache-con
 
 async def answer_health(send: Send, *, is_good: bool) -> None:
     """200 or 503, with a word."""
-    await answer_plain(send, 200 if is_good else 503, b"ok\n" if is_good else b"going down\n")
+    await answer_plain(send, 200 if is_good else 503, b"ok\n" if is_good else b"not ready\n")
 
 
 async def answer_plain(send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:

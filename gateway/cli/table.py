@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli import refs
+from gateway.cli import present, refs
 from gateway.cli.failed import FailedItem
 from gateway.core.watched import UNCONFIRMED
 
@@ -104,7 +104,7 @@ def failed(found: Iterable[FailedItem]) -> Table:
     """Failed items of several batches, one row each."""
     table = _table("batch", "index", "key", "title", "why")
     for ref, item in found:
-        reasons = "; ".join(_reason(failure._asdict()) for failure in item.failures)
+        reasons = "; ".join(map(_reason, present.item(item)["failures"]))
         table.add_row(plain(refs.of(ref)), str(item.index), plain(item.key), plain(item.title), plain(reasons))
     return table
 
@@ -120,7 +120,8 @@ def _items(rows: Iterable[dict[str, Any]]) -> Table:
 
 
 def _reason(failure: dict[str, Any]) -> str:
-    return ": ".join(part for part in (failure["code"], failure["message"]) if part)
+    told = ": ".join(part for part in (failure["code"], failure["message"]) if part)
+    return told or (failure["explanation"]["en"] if failure["explanation"] else "")
 
 
 def _table(*titles: str) -> Table:
