@@ -51,10 +51,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket bound to the address; port 0 takes a free one. Raises `AddressError`."""
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        return _bind(*found[0])
     except socket.gaierror as error:
         raise AddressError(f"{host} is no address of this machine: choose another with --host") from error
     except PermissionError as error:
@@ -63,6 +60,16 @@ def listen(host: str, port: int) -> socket.socket:
         in_use = f"{host}:{port} is in use by another program: stop that one, or choose another port with --port"
         other = f"{host}:{port} cannot be listened on ({os.strerror(error.errno or 0)}): choose another address"
         raise AddressError(in_use if error.errno == errno.EADDRINUSE else other) from error
+
+
+def _bind(family: int, kind: int, protocol: int, _: str, address: Any) -> socket.socket:
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 

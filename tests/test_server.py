@@ -1,0 +1,138 @@
+"""The process: how it starts, what it says, and how it ends at a signal."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import NamedTuple
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from gateway.server import AddressError, listen
+
+ROOT = Path(__file__).parent.parent
+STREAM = 'subscription { batchUpdates(refs: [{source: TRENDYOL, id: "slow-%s"}]) { version } }'
+
+
+class Demo(NamedTuple):
+    process: subprocess.Popen[bytes]
+    url: str
+
+    def end(self, number: int) -> tuple[int, float]:
+        """Send a signal: exit status, and seconds until it came."""
+        started = time.monotonic()
+        self.process.send_signal(number)
+        return self.process.wait(10), time.monotonic() - started
+
+
+@contextlib.contextmanager
+def demo() -> Iterator[tuple[Demo, list[str]]]:
+    """A running demo, and what it had said in the end."""
+    said: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "gateway", "demo", "--port", str(port)]
+    with TemporaryFile() as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as process:
+        url = f"http://127.0.0.1:{port}"
+        try:
+            _until_up(url, process)
+            yield Demo(process, url), said
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            output.seek(0)
+            said.append(output.read().decode())
+
+
+def _until_up(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"{url}/healthz", trust_env=False).status_code == 200:
+                return
+        time.sleep(0.05)
+    pytest.fail("the demo did not start")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_demo_ends_at_once_with_open_streams(number: int) -> None:
+    with demo() as (running, said):
+        headers = {"accept": "text/event-stream"}
+        with (
+            httpx.Client(timeout=20, trust_env=False) as client,
+            client.stream("POST", f"{running.url}/graphql", json={"query": STREAM % "sse"}, headers=headers) as events,
+            connect(
+                f"{running.url.replace('http', 'ws')}/graphql", subprotocols=["graphql-transport-ws"], proxy=None
+            ) as ws,  # type: ignore[list-item]
+        ):
+            lines = events.iter_lines()
+            assert any(line.startswith("event: next") for line in lines)
+            ws.send('{"type":"connection_init"}')
+            ws.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": STREAM % "ws"}}))
+            assert json.loads(ws.recv())["type"] == "connection_ack"
+            assert json.loads(ws.recv())["type"] == "next"
+            status, seconds = running.end(number)
+            assert status == 0
+            assert seconds < 2
+            assert not any(line.startswith("event: complete") for line in lines)
+            with pytest.raises(ConnectionClosed) as closed:
+                list(iter(ws.recv, None))
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1012
+    assert "Traceback" not in said[0]
+    assert "Three things to try" in said[0]
+
+
+def test_a_taken_port_is_one_clear_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for command in (["demo"], ["sandbox"]):
+            ran = subprocess.run(
+                [sys.executable, "-m", "gateway", *command, "--port", port],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+            )
+            assert (ran.returncode, ran.stdout) == (2, "")
+            [line] = ran.stderr.splitlines()
+            assert f"127.0.0.1:{port} is in use by another program" in line
+
+
+def test_a_reader_that_leaves_is_no_fault() -> None:
+    command = f"{sys.executable} -m gateway schema | head -1"
+    ran = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.stderr == ""
+    assert len(ran.stdout.splitlines()) == 1
+    assert ran.returncode in {0, 141}
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "words"),
+    [("203.0.113.7", 0, "cannot be listened on"), ("no such host", 0, "no address of this machine")],
+)
+def test_addresses_that_cannot_be_listened_on(host: str, port: int, words: str) -> None:
+    with pytest.raises(AddressError, match=words):
+        listen(host, port)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may listen on every port")
+def test_ports_that_need_rights() -> None:
+    with pytest.raises(AddressError, match="needs special rights"):
+        listen("127.0.0.1", 80)
