@@ -21,7 +21,7 @@ class Told(msgspec.Struct, rename="camel"):
     failure_reasons: Raw = Raw(b"")
 
 
-_EMPTY_LIST: Final = len(b"[]")
+_EMPTY: Final = b"[]"
 _NOTHING: Final = Told()
 _TOLD: Final = msgspec.json.Decoder(Told)
 
@@ -49,5 +49,5 @@ def read_heads(
             said = word(told.status)
             verdict = seen[key] = item_status(said, known), said
         reasons = told.failure_reasons
-        heads.append(ItemHead(*verdict, failures(reasons, explanations) if len(reasons) > _EMPTY_LIST else (), raw))
+        heads.append(ItemHead(*verdict, failures(reasons, explanations) if bytes(reasons) != _EMPTY else (), raw))
     return tuple(heads)

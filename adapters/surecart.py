@@ -228,19 +228,16 @@ def _read_pages(
 
 def _page(answer: Answer) -> tuple[list[Raw], int | None]:
     """The operations of one page, and how many the marketplace says that there are; a bare array is taken too."""
-    try:
-        opened = decoding.split(answer.body)
-    except decoding.NotAnObject:
-        opened = open_answer(Answer(answer.status, b'{"data":%b}' % answer.body), SureCart.title)
-    except decoding.UNREADABLE:
-        opened = open_answer(answer, SureCart.title)
-    pieces = decoding.elements(opened.members.get("data"))
-    if pieces is None:
+    text = answer.body.strip()
+    page = Answer(answer.status, b'{"data":%b}' % text) if text.startswith(b"[") else answer
+    members = open_answer(page, SureCart.title).members
+    pieces = decoding.elements(members.get("data"))
+    if pieces is None and bytes(members.get("data", b"")) != b"null":
         raise InvalidAnswer(
             "SureCart answered with something else than a list of operations: ask again",
             source_message=own_words(answer.body),
         )
-    return pieces, fields.count(decoding.members(opened.members.get("pagination")).get("count"))
+    return pieces or [], fields.count(decoding.members(members.get("pagination")).get("count"))
 
 
 def _is_of(batch_id: str, piece: Raw) -> bool:
@@ -271,7 +268,7 @@ def _batch(opened: Opened, operations: _Operations, source: str, batch_id: str) 
         source_status=said,
         outcome=Outcome.SUCCEEDED if is_empty else verdict.outcome,
         is_confirmed=truth.confirmed(stands, listed, declared, own.created_at, own.updated_at),
-        is_settled=verdict.is_settled,
+        is_settled=verdict.is_settled and (operations.are_complete or stands is not Status.COMPLETED),
         progress=verdict.progress,
         counts=verdict.counts,
         created_at=own.created_at,
