@@ -1,9 +1,19 @@
 """httpx's transport interface over aiohttp's connections, one pool per account.
 
-httpx's own pool costs several times more per call (tests/bench/transport.py), and `httpx.AsyncClient` in front of a
-transport adds redirects, a cookie jar, authentication and proxies from the environment: all that is refused here. What
-is left of httpx is its language: `httpx.Request`, `httpx.Response`, `httpx.AsyncBaseTransport`, so that tests answer
-with `httpx.MockTransport`.
+Measured (tests/bench/transport.py: CPU µs a call, one core, 1-item answer, upstream in another process):
+
+    in flight                               1       8      32      40
+    httpx.AsyncClient, its own pool     1,215   1,897   2,491   2,310
+    httpx.AsyncClient over httpx-aiohttp  513     480     472     470
+    httpx-aiohttp's transport alone       312     288     286     282
+    this transport alone                  296     280     278     276
+    aiohttp, bare                         155     139     136     138
+
+So: aiohttp's pool, and no `httpx.AsyncClient` in front. What the client adds (redirects, a cookie jar, authentication,
+the environment's proxies) is all refused here. What is left of httpx is its language: `httpx.Request`,
+`httpx.Response`, `httpx.AsyncBaseTransport`, so that tests answer with `httpx.MockTransport`. A transport of our own
+rather than httpx-aiohttp's, because aiohttp as it comes asks twice behind one's back where a kept connection broke, and
+takes an answer that nobody asked for as the answer to the next question; and because a path goes out as it was made.
 """
 
 from __future__ import annotations
@@ -67,7 +77,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         answer = await self._open().request(
             request.method,
             URL(str(request.url), encoded=True),
-            headers=request.headers,
+            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
             allow_redirects=False,
             proxy=self._proxy,
             timeout=self._timeout,

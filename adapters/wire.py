@@ -16,10 +16,13 @@ from adapters.errors import BatchError
 from adapters.fault import fault
 from adapters.translation import Party, translate
 
-_KEPT: Final = frozenset({"allow", "content-language", "content-type", "date", "retry-after"})
+_KEPT: Final = frozenset({b"allow", b"content-language", b"content-type", b"date", b"retry-after"})
 """An answer's headers that adapters may read and that are kept with it. Cookies and their like are dropped here."""
+_READ: Final = _KEPT | {b"content-encoding", b"content-length"}
 _OURS: Final[Mapping[str, str]] = {"accept-encoding": ACCEPTED}
 _DEFAULTS: Final[Mapping[str, str]] = {"user-agent": "batch-gateway", "accept": "application/json"}
+_NOTHING: Final = httpx.ByteStream(b"")
+"""The body of every request."""
 
 
 class Wire:
@@ -48,20 +51,34 @@ class Wire:
         await self._transport.aclose()
 
     async def _exchange(self, request: Request, most: int) -> Answer:
-        outgoing = httpx.Request(request.method, self._url(request.url), headers=_headers(request.headers))
-        response = await self._transport.handle_async_request(outgoing)
-        stream, headers = response.stream, response.headers
+        response = await self._transport.handle_async_request(self._outgoing(request))
+        stream = response.stream
         assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - an asynchronous transport's
         try:
-            body = await read_body(stream, headers.get("content-encoding", ""), headers.get("content-length"), most)
+            headers = _read_headers(response)
+            coding, length = headers.pop("content-encoding", ""), headers.pop("content-length", None)
+            body = await read_body(stream, coding, length, most)
         finally:
             await stream.aclose()
-        return Answer(response.status_code, body, {k: v for k, v in headers.items() if k in _KEPT})
+        return Answer(response.status_code, body, headers)
+
+    def _outgoing(self, request: Request) -> httpx.Request:
+        url = self._url(request.url)
+        wanted = request.headers
+        names = {name.lower() for name in wanted}
+        headers = [(name, value) for name, value in wanted.items() if name.lower() not in _OURS]
+        headers += ((name, value) for name, value in _DEFAULTS.items() if name not in names)
+        headers += _OURS.items()
+        headers.append(("host", url.netloc.decode("ascii")))
+        if request.method != "GET":
+            headers.append(("content-length", "0"))
+        # with a stream of our own httpx adds nothing, which halves what making a request costs
+        return httpx.Request(request.method, url, headers=headers, stream=_NOTHING)
 
 
-def _headers(wanted: Mapping[str, str]) -> list[tuple[str, str]]:
-    names = {name.lower() for name in wanted}
-    headers = [(name, value) for name, value in wanted.items() if name.lower() not in _OURS]
-    headers += ((name, value) for name, value in _DEFAULTS.items() if name not in names)
-    headers += _OURS.items()
-    return headers
+def _read_headers(response: httpx.Response) -> dict[str, str]:
+    return {
+        name.decode("latin-1"): value.decode("latin-1")
+        for raw, value in response.headers.raw
+        if (name := raw.lower()) in _READ
+    }
