@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw
 
 _BOM: Final = b"\xef\xbb\xbf"
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _ESCAPES: Final = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
@@ -70,6 +71,8 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[Decoded]) -> tuple[Decoded
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
+        if not _SURROGATE.search(body):
+            raise
         mended = _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], body)
         if mended == body:
             raise

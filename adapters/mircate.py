@@ -36,7 +36,7 @@ _WORDS: Final[Mapping[str, Status]] = MappingProxyType(
         **dict.fromkeys(("fail", "failed", "failure", "error", "errored"), Status.FAILED),
     }
 )
-_PARTIAL: Final = re.compile(r"partial(?!.*(process|progress|pend|queue|run|wait))")
+_PARTIAL: Final = re.compile(r"partial(?!.*(processing|progress|pending|queue|running|waiting))")
 """`partial`, `partially_completed`, `partial success`: ended, unless the rest of the word says that it goes on."""
 _KEYS: Final = (
     *("batchStatus", "failCount", "successCount", "failedProducts"),
