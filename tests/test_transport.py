@@ -15,12 +15,15 @@ import httpx
 import pytest
 from aiohttp import http_exceptions
 
+from adapters.base import Answer, Request
 from adapters.body import UnreadableBody
+from adapters.clock import SystemClock
 from adapters.errors import InvalidAnswer, Unavailable, UpstreamError, UpstreamTimeout
 from adapters.model import Status
 from adapters.translation import Misconfigured, Party, translate
 from adapters.transport import transports
 from adapters.upstream import UpstreamLimits
+from adapters.wire import Wire
 from tests.chaos_server import Call, ChaosServer
 from tests.fake_market import Setup, account
 
@@ -252,3 +255,41 @@ async def test_each_account_has_connections_of_its_own() -> None:
     make = transports(UpstreamLimits())
     one, two = make(account(name="one")), make(account(name="two"))
     assert one is not two
+
+
+PLAIN = [
+    (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+    (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", 304, b""),
+    (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}", 404, b"{}"),
+    (b"HTTP/1.0 200 OK\r\n\r\n{}", 200, b"{}"),
+    (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}", 200, b"{}"),
+    (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1;x=y\r\n}\r\n0\r\nTrailer: x\r\n\r\n",
+        200,
+        b"{}",
+    ),
+    (b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 200, b"{}"),
+    (b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nxyz", 101, b""),
+]
+
+
+@pytest.mark.parametrize(("raw", "status", "body"), PLAIN, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_every_way_to_end_an_answer(raw: bytes, status: int, body: bytes, method: str) -> None:
+    heads: list[str] = []
+
+    async def play(call: Call) -> None:
+        heads.append(call.head)
+        await call.send(raw)
+        if b"Content-Length" not in raw and b"chunked" not in raw:
+            call.close()
+
+    async with ChaosServer(play) as server:
+        wire = Wire(PARTY, transports(UpstreamLimits())(account(server.url)), SystemClock())
+        outcome = await wire.send(Request(method, f"{server.url}/b1", {"X-Key": "k"}), 2.0, 1_000)
+        await wire.aclose()
+    assert isinstance(outcome, Answer)
+    assert (outcome.status, outcome.body) == (status, body)
+    assert heads[0].startswith(f"{method} /b1 HTTP/1.1\r\n")
+    assert ("content-length: 0" in heads[0].lower()) is (method == "POST")
+    assert "content-type" not in heads[0].lower()
