@@ -1,0 +1,146 @@
+"""graphql-core's executor with a plan: whole values are completed by compiled code, whatever it can vouch for.
+
+graphql-core stays in charge: it schedules the root fields, and where compiled code gives a value up it completes that
+value itself, field by field, from the same object. On its way down every part is offered to compiled code again, so
+that one failed item among a thousand costs one item, and an awaited field leaves the rest compiled. Errors are thus
+always graphql-core's own. Resolvers below the root may be called again for it; GraphQL wants them free of effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Generator
+from typing import Any
+
+from graphql import ExecutionResult, GraphQLError
+
+from gateway.compiled.counts import Counts
+from gateway.compiled.plan import Plan
+
+
+class Bound(dict[int, dict[str, Any]]):
+    """Arguments that hang on the variables of one run, read when they are first asked for."""
+
+    def __init__(self, plan: Plan, values: Any) -> None:
+        super().__init__()
+        self._plan = plan
+        self._values = values
+
+    def __missing__(self, number: int) -> dict[str, Any]:
+        found = self[number] = self._plan.hanging[number].of(self._values)
+        return found
+
+
+def planned(base: type[Any], counts: Counts) -> type[Any]:
+    """The executor class of a schema, taught to follow a plan."""
+
+    class Planned(base):
+        plan: Plan
+        bound: Bound
+
+        def follow(self, plan: Plan) -> None:
+            self.plan = plan
+            self.bound = Bound(plan, self.variable_values)
+
+        def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  # as the base has it
+            try:
+                data = self.execute_fields(self.plan.root, self.root_value, None, self.plan.fields, None)
+                if self.is_awaitable(data):
+                    if serially is not None:
+                        # an event of a subscription: who awaits its execution is not who started it
+                        return self._finish(data)
+                    started = _Started(data)
+                    if not started.is_done:
+                        return self._finish(started)
+                    data = started.result
+            except GraphQLError as error:
+                return self._failed(error)
+            return self.build_response(data)
+
+        async def _finish(self, started: Awaitable[Any]) -> ExecutionResult:
+            try:
+                data = await started
+            except GraphQLError as error:
+                return self._failed(error)
+            return self.build_response(data)
+
+        def _failed(self, error: GraphQLError) -> Any:
+            self.collected_errors.add(error, None)
+            return self.build_response(None)
+
+        def execute_field(self, parent_type: Any, source: Any, details: Any, path: Any, position_context: Any) -> Any:
+            root = self.plan.roots.get(id(details))
+            if root is None:
+                return super().execute_field(parent_type, source, details, path, position_context)
+            type_ = root.definition.type
+            info = self.build_resolve_info(root.definition, root.nodes, parent_type, path)
+            try:
+                result = root.resolve(source, info, self.variable_values, hide_suggestions=self.hide_suggestions)
+                if self.is_awaitable(result):
+                    return self.complete_awaitable_value(type_, details, info, path, result, position_context)
+                completed = self.complete_value(type_, details, info, path, result, position_context)
+            except Exception as error:  # noqa: BLE001  # graphql-core places it, whatever it is
+                self.handle_field_error(error, type_, details, path)
+                return None
+            if self.is_awaitable(completed):
+                return self._guarded(completed, type_, details, path)
+            return completed
+
+        async def _guarded(self, completed: Awaitable[Any], type_: Any, details: Any, path: Any) -> Any:
+            try:
+                return await completed
+            except Exception as error:  # noqa: BLE001  # graphql-core places it, whatever it is
+                self.handle_field_error(error, type_, details, path)
+                return None
+
+        def complete_value(
+            self, return_type: Any, details: Any, info: Any, path: Any, result: Any, position_context: Any
+        ) -> Any:
+            project = self.plan.projection(return_type, details, info.return_type)
+            if project is not None and result is not None:
+                try:
+                    completed = project(result, self.bound)
+                except Exception:  # noqa: BLE001  # whatever it is, it is graphql-core's to tell
+                    counts.given_up += 1
+                else:
+                    counts.made += 1
+                    return completed
+            return super().complete_value(return_type, details, info, path, result, position_context)
+
+        def collect_subfields(self, return_type: Any, details: Any) -> Any:
+            return self.plan.subfields(return_type, details)
+
+    return Planned
+
+
+class _Started:
+    """A coroutine that runs at once, up to where it has to wait; awaited in the same task, it goes on from there.
+
+    What is at hand is answered without a turn of the event loop.
+    """
+
+    def __init__(self, coroutine: Any) -> None:
+        self._coroutine = coroutine
+        self.result: Any = None
+        try:
+            self._waits_for = coroutine.send(None)
+            self.is_done = False
+        except StopIteration as end:
+            self.result = end.value
+            self.is_done = True
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        waits_for = self._waits_for
+        while True:
+            try:
+                sent = yield waits_for
+            except GeneratorExit:
+                self._coroutine.close()
+                raise
+            except BaseException as error:  # noqa: BLE001  # a cancellation too is the coroutine's to handle
+                step, given = self._coroutine.throw, error
+            else:
+                step, given = self._coroutine.send, sent
+            try:
+                waits_for = step(given)
+            except StopIteration as end:
+                return end.value

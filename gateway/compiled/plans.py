@@ -1,0 +1,97 @@
+"""The door of this package: an executor with a plan for operations that have one, and counts of what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import strawberry
+from graphql.execution.values import VariableValues
+
+from gateway.compiled.counts import Counts
+from gateway.compiled.executor import planned
+from gateway.compiled.fields import is_plain
+from gateway.compiled.plan import Plan
+from gateway.compiled.unfit import Unfit
+from gateway.compiled.variables import deciding_variables
+from gateway.engine.executor import PlainExecutor
+from gateway.engine.operation import Operation, Prepared
+
+_VARIANTS: Final = 16
+"""Plans of one operation at most: each setting of the variables that `@skip` and `@include` hang on needs its own."""
+_KEY: Final = "plans"
+
+
+class _Kept:
+    """What is known of one operation: its plans by the setting of the deciding variables."""
+
+    __slots__ = ("deciding", "plans", "runs")
+
+    def __init__(self, deciding: tuple[str, ...] | None) -> None:
+        self.runs = 0
+        self.deciding = deciding
+        """None for an operation that cannot have a plan."""
+        self.plans: dict[tuple[Any, ...], Plan | None] = {}
+
+
+class Plans:
+    """Plans of operations, kept with them. An operation is compiled once it has run `after` times without a plan.
+
+    Compiling takes about as long as running once without: it is not done for an operation that is sent only once.
+    """
+
+    def __init__(self, schema: strawberry.Schema, *, after: int = 1) -> None:
+        self._schema = schema
+        self._after = after
+        self._is_plain = is_plain(schema)
+        self.counts: Final = Counts()
+        self._class = planned(PlainExecutor, self.counts)
+
+    def executor(self, prepared: Prepared) -> Callable[..., Any] | None:
+        """What makes the executor of one run out of what graphql-core's own takes; None where that one is to do it."""
+        operation = prepared.operation
+        kept = operation.memo.get(_KEY)
+        if not isinstance(kept, _Kept):
+            kept = operation.memo[_KEY] = _Kept(self._deciding(operation))
+        kept.runs += 1
+        plan = self._plan(kept, operation, prepared.values) if kept.runs > self._after else None
+        if plan is None:
+            self.counts.unplanned += 1
+            return None
+        return partial(self._follow, plan)
+
+    def _follow(self, plan: Plan, *args: Any, **more: Any) -> Any:
+        executor = self._class(*args, **more)
+        executor.follow(plan)
+        return executor
+
+    def _plan(self, kept: _Kept, operation: Operation, values: VariableValues) -> Plan | None:
+        if kept.deciding is None:
+            return None
+        setting = tuple(values.coerced.get(name) for name in kept.deciding)
+        if setting not in kept.plans and len(kept.plans) < _VARIANTS:
+            kept.plans[setting] = self._compile(operation, kept.deciding, values)
+        return kept.plans.get(setting)
+
+    def _compile(self, operation: Operation, deciding: tuple[str, ...], values: VariableValues) -> Plan | None:
+        # nothing of the other variables, perhaps large ones of one client, is kept with the plan
+        settled = VariableValues(
+            {name: values.sources[name] for name in deciding if name in values.sources},
+            {name: values.coerced[name] for name in deciding if name in values.coerced},
+        )
+        try:
+            return Plan(self._schema, operation, settled)
+        except Unfit:
+            return None
+
+    def _deciding(self, operation: Operation) -> tuple[str, ...] | None:
+        if operation.kind == "mutation" or not self._is_plain:
+            return None
+        if any(details.variable_signatures for details in operation.details.values()):
+            return None
+        try:
+            fragments = [fragment.selection_set for fragment in operation.fragments.values()]
+            return deciding_variables([operation.node.selection_set, *fragments])
+        except Unfit:
+            return None
