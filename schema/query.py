@@ -37,9 +37,7 @@ class BatchQuery:
         description="Many batches at once, fetched concurrently, in the order asked; one that fails does not spoil "
         "the others"
     )
-    async def batches(
-        self, info: Info, refs: list[BatchRef], max_age: MaxAge = None
-    ) -> list[BatchResult] | None:
+    async def batches(self, info: Info, refs: list[BatchRef], max_age: MaxAge = None) -> list[BatchResult] | None:
         """Many batches."""
         check_max_age(max_age)
         check_references(info, len(refs))

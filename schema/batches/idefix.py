@@ -45,6 +45,20 @@ class IdefixItem(NormalizedBatchItem):
     product_id: strawberry.ID | None
     pool_state: str | None
     status_date_created_at: datetime | None
+    product_main_id: str | None
+    brand_id: strawberry.ID | None
+    category_id: strawberry.ID | None
+    description: str | None
+    weight: Decimal | None
+    vat_rate: int | None
+    delivery_duration: int | None
+    delivery_type: str | None
+    maximum_purchasable_quantity: int | None
+    reference: str | None
+    need_auto_match: bool | None = strawberry.field(
+        description="True where idefix reports the item completed and still changes nothing until it was matched"
+    )
+    add_type: str | None
 
     @strawberry.field
     def matched_product(self) -> IdefixMatchedProduct | None:
@@ -72,6 +86,9 @@ class IdefixItem(NormalizedBatchItem):
         )
 
 
+_OWN = tuple(name for name in IdefixItem.__annotations__ if name != "own")
+
+
 @strawberry.type(description="A batch of idefix products: fast listing, product create, or stock and price")
 class IdefixBatch(NormalizedBatch):
     """One answer of any of the three status endpoints."""
@@ -81,18 +98,7 @@ class IdefixBatch(NormalizedBatch):
 
 def _item(item: model.Item) -> IdefixItem:
     own: Any = item.own
-    return IdefixItem(
-        **shared_of_item(item),  # type: ignore[arg-type]
-        own=own,
-        barcode=own.barcode,
-        price=own.price,
-        compare_price=own.compare_price,
-        inventory_quantity=own.inventory_quantity,
-        vendor_stock_code=own.vendor_stock_code,
-        product_id=own.product_id,
-        pool_state=own.pool_state,
-        status_date_created_at=own.status_date_created_at,
-    )
+    return IdefixItem(**shared_of_item(item), own=own, **{name: getattr(own, name) for name in _OWN})  # type: ignore[arg-type]
 
 
 def view(snapshot: model.Snapshot, facts: Told) -> IdefixBatch:
