@@ -479,7 +479,7 @@ async def test_a_context_that_fails_costs_its_operation_alone(edge: Edge) -> Non
     def broken(client: object) -> object:
         raise ValueError("secret dsn")
 
-    edge.endpoint._websocket._context = broken
+    object.__setattr__(edge.endpoint._websocket._server, "context", broken)
     other = await ready(edge)
     other.subscribe("a", "{ hello }")
     message = await other.receive()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 import strawberry
@@ -14,6 +14,7 @@ from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from gateway.engine.documents import CacheBounds, Documents
 from gateway.engine.errors import BAD_USER_INPUT, format_errors, format_exception, format_refusals, unexpected
+from gateway.engine.executor import PlainExecutor
 from gateway.engine.operation import NO_VALUES, Operation, Prepared
 from gateway.engine.request import OperationRequest, RequestError
 from gateway.engine.updates import SharedUpdates
@@ -22,6 +23,14 @@ from gateway.limits import DocumentLimits
 _encode: Final = msgspec.json.Encoder().encode
 _core: Final = cast("Any", execution)
 """graphql-core's own parts of `execute` and `subscribe`, whose types are incomplete."""
+
+
+class Plans(Protocol):
+    """Knows how to run some operations faster, with the same results."""
+
+    def executor(self, prepared: Prepared) -> Callable[..., Any] | None:
+        """What takes the executor class's place for this run; None where nothing does."""
+        ...
 
 
 class Engine:
@@ -38,16 +47,17 @@ class Engine:
         *,
         bounds: CacheBounds | None = None,
         share: Callable[[Any], Hashable] | None = None,
+        plans: Plans | None = None,
     ) -> None:
         loose = cast("Any", schema)
-        if loose.extensions or loose.directives:
-            raise ValueError("schema extensions and custom operation directives do not run on this engine")
+        if loose.extensions or loose.directives or loose.config.enable_experimental_incremental_execution:
+            raise ValueError("schema extensions, operation directives and @defer do not run on this engine")
         self.limits: Final = limits or DocumentLimits()
         self._schema: GraphQLSchema = loose._schema  # noqa: SLF001  # Strawberry has no public name for it
-        self._executor_class: Callable[..., Any] = loose.execution_context_class
         self._documents = Documents(self._schema, self.limits, bounds or CacheBounds())
         self._share = share
         self._updates = SharedUpdates()
+        self._plans = plans
 
     def prepare(self, request: OperationRequest) -> Prepared:
         """The operation that is asked for, checked against schema and limits. Raises `RequestError`."""
@@ -86,18 +96,22 @@ class Engine:
 
         Raises `RequestError` where it cannot start, or breaks.
         """
-        executor = self._executor(prepared, context)
-        source = await self._source(executor)
+        source = await self._source(self._executor(prepared, context))
         share = None if self._share is None else (prepared.identity(), self._share(context))
         try:
             async for event in source:
                 key = getattr(event, "share_key", None)
-                make = partial(self._event, executor, event)
+                make = partial(self._event, prepared, context, event)
+                # thousands wait here for their next event: they hold nothing of the last one
+                del event
                 if key is None or share is None:
                     made = make()
+                    del make
                     yield made if isinstance(made, bytes) else await made
                 else:
-                    yield await self._updates.get((share, key), make)
+                    made = self._updates.kept((share, key)) or await self._updates.make((share, key), make)
+                    del make
+                    yield made
         except Exception as error:
             raise RequestError([format_exception(error)]) from error
         finally:
@@ -120,14 +134,15 @@ class Engine:
             raise RequestError(format_refusals(values, BAD_USER_INPUT))
         return values
 
-    def _executor(self, prepared: Prepared, context: object) -> Any:
+    def _executor(self, prepared: Prepared, context: object, event: object = None) -> Any:
         """As `Executor.build` makes it, without its walk over the document: what it finds there is kept."""
         operation = prepared.operation
-        return self._executor_class(
+        make = None if self._plans is None else self._plans.executor(prepared)
+        return (make or PlainExecutor)(
             self._schema,
             operation.fragments,
             operation.details,
-            None,
+            event,
             context,
             operation.node,
             prepared.values,
@@ -147,9 +162,9 @@ class Engine:
             raise RequestError(format_errors(source.errors or ()))
         return aiter(source)
 
-    def _event(self, executor: Any, event: object) -> bytes | Awaitable[bytes]:
-        per_event = executor.build_per_event_executor(event)
-        return self._execute(lambda: _core.execute_subscription_event(per_event))
+    def _event(self, prepared: Prepared, context: object, event: object) -> bytes | Awaitable[bytes]:
+        executor = self._executor(prepared, context, event)
+        return self._execute(lambda: _core.execute_subscription_event(executor))
 
     def _execute(self, start: Callable[[], Any]) -> bytes | Awaitable[bytes]:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +29,8 @@ class Operation:
     cost: Cost
     variables: tuple[str, ...]
     """Names of the variables that it declares."""
+    memo: dict[str, object] = field(default_factory=dict[str, object])
+    """Room for what is derived from this operation: it lives exactly as long as the operation does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,11 +42,11 @@ class Prepared:
     given: Mapping[str, Any]
     """The variables as the client sent them."""
     extensions: dict[str, Any] | None = None
+    kind: str = field(init=False)
+    """As the operation's."""
 
-    @property
-    def kind(self) -> str:
-        """`query`, `mutation` or `subscription`."""
-        return self.operation.kind
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", self.operation.kind)
 
     def identity(self) -> tuple[Operation, bytes]:
         """Equal for two requests that ask the same, whatever else they sent along."""

@@ -21,11 +21,12 @@ class SharedUpdates:
         self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
         self._flying: dict[Hashable, asyncio.Task[bytes]] = {}
 
-    async def get(self, key: Hashable, make: Callable[[], bytes | Awaitable[bytes]]) -> bytes:
-        """The bytes under `key`, made by `make` where nobody has made them. `make` never fails: errors are bytes."""
-        kept = self._kept.get(key)
-        if kept is not None:
-            return kept
+    def kept(self, key: Hashable) -> bytes | None:
+        """The bytes under `key`, where somebody has made them."""
+        return self._kept.get(key)
+
+    async def make(self, key: Hashable, make: Callable[[], bytes | Awaitable[bytes]]) -> bytes:
+        """Make the bytes under `key`, or wait for who makes them. `make` never fails: errors are bytes."""
         flying = self._flying.get(key)
         if flying is None:
             made = make()

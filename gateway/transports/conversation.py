@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -51,35 +52,38 @@ _FAREWELL: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What all sockets share."""
+
+    engine: Engine
+    context: Callable[[Client], object]
+    authenticate: Authenticate
+    crowd: Crowd
+
+
 class Socket(Live):
     """One socket and the operations on it."""
 
-    def __init__(
-        self,
-        scope: Scope,
-        send: Send,
-        crowd: Crowd,
-        engine: Engine,
-        context: Callable[[Client], object],
-        dialect: Dialect,
-    ) -> None:
-        super().__init__(scope, send, crowd.clock)
-        self._crowd = crowd
-        self._engine = engine
-        self._context = context
+    __slots__ = ("_beat", "_dialect", "_ending", "_running", "_server", "_shown")
+
+    def __init__(self, scope: Scope, send: Send, server: Server, dialect: Dialect, shown: Credentials) -> None:
+        super().__init__(scope, send, server.crowd.clock)
+        self._server = server
         self._dialect = dialect
-        self._was_asked = False
+        self._shown: Credentials | None = shown
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] | None = None
         """Operations that the client has completed and that have not come to their end."""
         self._beat: asyncio.Task[None] | None = None
 
-    async def converse(self, receive: Receive, authenticate: Authenticate, shown: Credentials) -> Closing | None:
+    async def converse(self, receive: Receive) -> Closing | None:
         """Answer messages until the socket ends. Returns how to close it, or None where nobody is there any more."""
         try:
             while (message := await receive())["type"] != "websocket.disconnect":
                 self.active_at = self._clock.monotonic()
-                await self._handle(self._read(message), authenticate, shown)
+                await self._handle(self._read(message))
+                del message
         except Closing as closing:
             return closing
         except asyncio.CancelledError:
@@ -112,8 +116,8 @@ class Socket(Live):
         text = message.get("text")
         if text is None:
             raise Closing(4400, "Binary messages are not understood")
-        if len(text) > self._crowd.limits.frame:
-            raise Closing(1009, f"Messages of more than {self._crowd.limits.frame} bytes are not read")
+        if len(text) > self._server.crowd.limits.frame:
+            raise Closing(1009, f"Messages of more than {self._server.crowd.limits.frame} bytes are not read")
         try:
             return self._dialect.read(text)
         except msgspec.MsgspecError as error:
@@ -121,31 +125,31 @@ class Socket(Live):
         except (ValueError, RecursionError):
             raise Closing(4400, "Invalid message") from None
 
-    async def _handle(self, message: ClientMessage, authenticate: Authenticate, shown: Credentials) -> None:
+    async def _handle(self, message: ClientMessage) -> None:
         if isinstance(message, Subscribe):
             await self._subscribe(message)
         elif isinstance(message, Complete):
             self._complete(message.id)
         elif isinstance(message, ConnectionInit):
-            await self._let_in(message, authenticate, shown)
+            await self._let_in(message)
         elif isinstance(message, Ping):
             await self._say(pong(message.payload))
         elif isinstance(message, ConnectionTerminate):
             raise Closing(1000, "Goodbye")
 
-    async def _let_in(self, message: ConnectionInit, authenticate: Authenticate, shown: Credentials) -> None:
-        if self._was_asked:
+    async def _let_in(self, message: ConnectionInit) -> None:
+        shown, self._shown = self._shown, None
+        if shown is None:
             raise Closing(4429, "Too many initialisation requests")
-        self._was_asked = True
         try:
-            client = await authenticate(
+            client = await self._server.authenticate(
                 Credentials(shown.headers, shown.query_string, message.payload or {}, shown.peer)
             )
         except Unauthorized as error:
             if self._dialect.is_legacy:
                 await self._say(connection_error(error.message))
             raise Closing(error.close_code, error.message) from None
-        if (full := self._crowd.sockets.take(client.name)) is not None:
+        if (full := self._server.crowd.sockets.take(client.name)) is not None:
             raise Closing(1013, full)
         self.client = client
         await self._say(ACK)
@@ -162,12 +166,12 @@ class Socket(Live):
             raise Closing(4400, "Invalid message: `query` is missing - at `$.payload`")
         try:
             self._check_room()
-            prepared = self._engine.prepare(request)
-            context = self._context(client)
+            prepared = self._server.engine.prepare(request)
+            context = self._server.context(client)
             is_stream = prepared.kind == "subscription"
             if is_stream:
                 self._take_stream(client)
-            self._start(operation_id, self._engine.stream(prepared, context), client if is_stream else None)
+            self._start(operation_id, self._server.engine.stream(prepared, context), client if is_stream else None)
         except RequestError as error:
             await self._say(self._dialect.error(operation_id, error.errors))
         except OSError:
@@ -176,12 +180,12 @@ class Socket(Live):
             await self._say(self._dialect.error(operation_id, [unexpected(error)]))
 
     def _check_room(self) -> None:
-        most = self._crowd.limits.operations
-        if len(self._running) + len(self._ending) >= most:
+        most = self._server.crowd.limits.operations
+        if len(self._running) + len(self._ending or ()) >= most:
             raise RequestError.of("TOO_MANY_OPERATIONS", f"A socket may have {most} operations at the same time.")
 
     def _take_stream(self, client: Client) -> None:
-        if (full := self._crowd.streams.take(client.name)) is not None:
+        if (full := self._server.crowd.streams.take(client.name)) is not None:
             raise RequestError.of("TOO_MANY_STREAMS", full)
 
     def _start(self, operation_id: str, source: AsyncGenerator[bytes, None], stream_of: Client | None = None) -> None:
@@ -190,48 +194,48 @@ class Socket(Live):
         task.add_done_callback(partial(self._ended, operation_id, stream_of))
 
     def _ended(self, operation_id: str, stream_of: Client | None, task: asyncio.Task[None]) -> None:
-        self._ending.discard(task)
+        if self._ending is not None:
+            self._ending.discard(task)
         if self._running.get(operation_id) is task:
             del self._running[operation_id]
         if stream_of is not None:
-            self._crowd.streams.give(stream_of.name)
+            self._server.crowd.streams.give(stream_of.name)
 
     async def _run(self, operation_id: str, source: AsyncGenerator[bytes, None]) -> None:
-        try:
-            await self._say_results(operation_id, source)
-        except OSError:
-            self.end(Ending.GONE)
-        finally:
-            await end_source(source, self._crowd.limits.close_wait)
-
-    async def _say_results(self, operation_id: str, source: AsyncGenerator[bytes, None]) -> None:
         before, after = self._dialect.results(operation_id)
         try:
             async for payload in source:
                 await self._say(f"{before}{payload.decode(errors='replace')}{after}")
+                del payload
             last = self._dialect.complete(operation_id)
         except RequestError as error:
             last = self._dialect.error(operation_id, error.errors)
+        except OSError:
+            self.end(Ending.GONE)
+            return
+        finally:
+            await end_source(source, self._server.crowd.limits.close_wait)
         # the id is free once the client hears that the operation is over
         self._running.pop(operation_id, None)
-        await self._say(last)
+        await self._say_quietly(last)
 
     def _complete(self, operation_id: str) -> None:
         task = self._running.pop(operation_id, None)
         if task is not None:
             # counted as one of the socket's operations until it has really ended
+            self._ending = self._ending or set()
             self._ending.add(task)
             task.cancel()
 
     async def _end_operations(self) -> None:
-        tasks = {*self._running.values(), *self._ending, *([] if self._beat is None else [self._beat])}
+        tasks = {*self._running.values(), *(self._ending or ()), *([] if self._beat is None else [self._beat])}
         for _ in range(2):  # the second time for sources that have not ended in time
             for task in tasks:
                 task.cancel()
             if tasks:
-                _, tasks = await asyncio.wait(tasks, timeout=self._crowd.limits.close_wait)
+                _, tasks = await asyncio.wait(tasks, timeout=self._server.crowd.limits.close_wait)
         if self.client is not None:
-            self._crowd.sockets.give(self.client.name)
+            self._server.crowd.sockets.give(self.client.name)
 
     async def _say(self, text: str) -> None:
         await self.send({"type": "websocket.send", "text": text})

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Final
 
+from adapters.clock import Clock
 from gateway.engine.engine import Engine
 from gateway.engine.errors import unexpected
 from gateway.engine.operation import Prepared
@@ -40,9 +41,13 @@ _CLOSE: Final[Header] = (b"connection", b"close")
 class HttpQuery(Live):
     """One request on its way in, and then a query that runs. Neither a drain nor a lapsed token interrupts it."""
 
-    receive: Receive
-    is_read: bool = False
-    _watching: asyncio.Task[None] | None = None
+    __slots__ = ("_watching", "is_read", "receive")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, clock: Clock) -> None:
+        super().__init__(scope, send, clock)
+        self.receive = receive
+        self.is_read = False
+        self._watching: asyncio.Task[None] | None = None
 
     def end(self, ending: Ending) -> None:
         """As for everything live, but what is nearly done is let finish."""
@@ -87,8 +92,7 @@ class HttpTransport:
         """Answer one request."""
         headers = header_map(scope["headers"])
         accepted = acceptable(headers.get(b"accept"))
-        live = HttpQuery(scope, send, self._crowd.clock)
-        live.receive = receive
+        live = HttpQuery(scope, receive, send, self._crowd.clock)
         self._crowd.enter(live)
         try:
             stream = await self._answer(scope, headers, accepted, live)
@@ -187,8 +191,7 @@ class HttpTransport:
         client: Client,
     ) -> None:
         crowd = self._crowd
-        live = HttpStream(scope, send, crowd.clock)
-        live.client = client
+        live = HttpStream(scope, send, crowd.clock, client, _FRAMINGS[media])
         if crowd.drain.has_begun:
             await _refuse(live, 503, "SERVICE_RESTART", "The gateway restarts: subscribe again.")
             return
@@ -198,7 +201,7 @@ class HttpTransport:
         crowd.enter(live)
         try:
             source = self._source(prepared, client)
-            await live.run(_FRAMINGS[media], source, receive, self._limits)
+            await live.run(source, receive, self._limits)
         finally:
             crowd.leave(live)
             crowd.streams.give(client.name)

@@ -36,6 +36,20 @@ class Ending(Enum):
 class Live:
     """One request, stream or socket. It runs in one task, and ends by itself or by `end`."""
 
+    __slots__ = (
+        "_asgi_send",
+        "_clock",
+        "_interrupted_at",
+        "_is_over",
+        "_scope",
+        "_sending_since",
+        "_task",
+        "active_at",
+        "client",
+        "ending",
+        "started_at",
+    )
+
     def __init__(self, scope: Scope, send: Send, clock: Clock) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # ASGI applications run in tasks

@@ -45,6 +45,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if scope is not None:
             scope["extensions"] = {**scope["extensions"], **_extensions(self.transport)}
 
+    def start_keepalive(self) -> None:
+        """Called once the handshake is over: what was said in it is not needed any more, for thousands of sockets."""
+        super().start_keepalive()
+        loose = cast("Any", self)
+        loose.request = loose.response = None
+
 
 def http_protocol(send_wait: float) -> type[HttpProtocol]:
     """The HTTP protocol that lets a connection go after `send_wait` seconds without anything read."""

@@ -7,10 +7,12 @@ import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final, Protocol
 
+from adapters.clock import Clock
 from gateway.engine.request import RequestError, error_of
+from gateway.transports.clients import Client
 from gateway.transports.limits import TransportLimits
 from gateway.transports.live import Ending, Live, end_source
-from gateway.transports.responses import NOSNIFF, Header, Receive
+from gateway.transports.responses import NOSNIFF, Header, Receive, Scope, Send
 
 EXPIRED_ERROR: Final = error_of(
     "UNAUTHENTICATED", "Your credentials are no longer valid: subscribe again with new ones."
@@ -51,14 +53,16 @@ class Framing(Protocol):
 class HttpStream(Live):
     """One subscription over HTTP."""
 
-    _framing: Framing
-    _beat: asyncio.Task[None] | None = None
+    __slots__ = ("_beat", "_framing")
 
-    async def run(
-        self, framing: Framing, source: AsyncGenerator[bytes, None], receive: Receive, limits: TransportLimits
-    ) -> None:
-        """Send what the source has, until it ends or is ended."""
+    def __init__(self, scope: Scope, send: Send, clock: Clock, client: Client, framing: Framing) -> None:
+        super().__init__(scope, send, clock)
+        self.client = client
         self._framing = framing
+        self._beat: asyncio.Task[None] | None = None
+
+    async def run(self, source: AsyncGenerator[bytes, None], receive: Receive, limits: TransportLimits) -> None:
+        """Send what the source has, until it ends or is ended."""
         watch = asyncio.ensure_future(self.watch(receive))
         last: bytes | None = None
         try:
@@ -89,6 +93,7 @@ class HttpStream(Live):
             await self._send_body(framing.opening)
             async for payload in source:
                 await self._send_body(framing.part(payload))
+                del payload
         except RequestError as error:
             return framing.failed(error.errors)
         except asyncio.CancelledError:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from gateway.engine.engine import Engine
 from gateway.transports.clients import Authenticate, Client, Credentials
-from gateway.transports.conversation import Closing, Socket
+from gateway.transports.conversation import Closing, Server, Socket
 from gateway.transports.frames import LEGACY_WS, TRANSPORT_WS, Dialect
 from gateway.transports.live import Crowd, Ending
 from gateway.transports.origins import Origins
@@ -27,49 +27,45 @@ class WebSocketTransport:
         *,
         speaks_legacy: bool,
     ) -> None:
-        self._engine = engine
-        self._context = context
-        self._authenticate = authenticate
+        self._server = Server(engine, context, authenticate, crowd)
         self._origins = origins
-        self._crowd = crowd
         self._dialects = {d.name: d for d in ((TRANSPORT_WS, LEGACY_WS) if speaks_legacy else (TRANSPORT_WS,))}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one socket from its handshake to its end."""
         if (await receive())["type"] != "websocket.connect":
             return
-        crowd = self._crowd
-        if not self._origins.admits(header_map(scope["headers"])):
-            await _reject(scope, send, 403, b"This page is not let in.")
-        elif crowd.drain.has_begun:
-            await _reject(scope, send, 503, b"The gateway restarts.")
-        elif (full := crowd.handshakes.take("")) is not None:
-            await _reject(scope, send, 503, full.encode())
-        else:
-            try:
-                await self._run(scope, receive, send)
-            finally:
-                crowd.handshakes.give("")
-
-    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await _reject(scope, send, *refusal)
+            return
+        crowd = self._server.crowd
         dialect = self._choose(scope.get("subprotocols", ()))
-        accept = {"type": "websocket.accept", "subprotocol": None if dialect is None else dialect.name}
-        peer = scope.get("client")
-        shown = Credentials(
-            header_map(scope["headers"]), scope["query_string"], None, None if peer is None else peer[0]
-        )
-        socket = Socket(scope, send, self._crowd, self._engine, self._context, dialect or TRANSPORT_WS)
-        self._crowd.enter(socket)
+        socket = Socket(scope, send, self._server, dialect or TRANSPORT_WS, _shown(scope))
+        crowd.enter(socket)
         try:
-            await socket.send(accept)
-            closing = Closing(4406, "Subprotocol not acceptable")
-            if dialect is not None:
-                closing = await socket.converse(receive, self._authenticate, shown)
-            await self._close(socket, closing)
+            await socket.send({"type": "websocket.accept", "subprotocol": None if dialect is None else dialect.name})
+            if dialect is None:
+                await self._close(socket, Closing(4406, "Subprotocol not acceptable"))
+            else:
+                await self._close(socket, await socket.converse(receive))
         except OSError:
             pass  # the client left while it was spoken to
+        except asyncio.CancelledError:
+            if not socket.was_ended():
+                raise
         finally:
-            self._crowd.leave(socket)
+            crowd.leave(socket)
+            crowd.handshakes.give("")
+
+    def _refusal(self, scope: Scope) -> tuple[int, bytes] | None:
+        """Why there is no handshake. Takes a place among the sockets where there is one."""
+        if not self._origins.admits(header_map(scope["headers"])):
+            return 403, b"This page is not let in."
+        if self._server.crowd.drain.has_begun:
+            return 503, b"The gateway restarts."
+        full = self._server.crowd.handshakes.take("")
+        return None if full is None else (503, full.encode())
 
     def _choose(self, offered: Sequence[str]) -> Dialect | None:
         return next((self._dialects[name] for name in offered if name in self._dialects), None)
@@ -77,12 +73,17 @@ class WebSocketTransport:
     async def _close(self, socket: Socket, closing: Closing | None) -> None:
         if closing is not None:
             try:
-                async with asyncio.timeout(self._crowd.limits.close_wait):
+                async with asyncio.timeout(self._server.crowd.limits.close_wait):
                     await socket.send({"type": "websocket.close", "code": closing.code, "reason": closing.reason})
             except TimeoutError:
                 await socket.drop()
         elif socket.ending is Ending.STALLED:
             await socket.drop()
+
+
+def _shown(scope: Scope) -> Credentials:
+    peer = scope.get("client")
+    return Credentials(header_map(scope["headers"]), scope["query_string"], None, None if peer is None else peer[0])
 
 
 async def _reject(scope: Scope, send: Send, status: int, reason: bytes) -> None:
