@@ -20,6 +20,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from gateway.cli.main import main
 from gateway.server import AddressError, listen
 
 ROOT = Path(__file__).parent.parent
@@ -67,7 +68,7 @@ def _until_up(url: str, process: subprocess.Popen[bytes]) -> None:
     pytest.fail("the demo did not start")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_demo_ends_at_once_with_open_streams(number: int) -> None:
     with demo() as (running, said):
         headers = {"accept": "text/event-stream"}
@@ -96,23 +97,18 @@ def test_demo_ends_at_once_with_open_streams(number: int) -> None:
     assert "Three things to try" in said[0]
 
 
-def test_a_taken_port_is_one_clear_line() -> None:
+@pytest.mark.parametrize("command", ["demo", "sandbox"])
+def test_a_taken_port_is_one_clear_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        for command in (["demo"], ["sandbox"]):
-            ran = subprocess.run(
-                [sys.executable, "-m", "gateway", *command, "--port", port],
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                timeout=30,
-                check=False,
-            )
-            assert (ran.returncode, ran.stdout) == (2, "")
-            [line] = ran.stderr.splitlines()
-            assert f"127.0.0.1:{port} is in use by another program" in line
+        assert main([command, "--port", port]) == 2
+    out, err = capsys.readouterr()
+    [line] = err.splitlines()
+    assert f"127.0.0.1:{port} is in use by another program" in line
+    assert out == ""
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_fault() -> None:
     command = f"{sys.executable} -m gateway schema | head -1"
     ran = subprocess.run(

@@ -49,4 +49,6 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
 
 def _needed(given: Sequence[str]) -> Sequence[str]:
     """The command that was named, alone: the others would only slow its start; all where none was named."""
+    if given and given[0] == "--version":
+        return ()
     return given[:1] if given and given[0] in COMMANDS else COMMANDS
