@@ -106,11 +106,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
 
 def transports(limits: UpstreamLimits) -> TransportFactory:
-    """A factory of real connections; all accounts share one set of trusted certificates.
-
-    Raises `ValueError` where `ca_file` cannot be used.
-    """
-    trusted: list[ssl.SSLContext] = [_trust(limits)] if limits.ca_file is not None else []
+    """A factory of real connections; all accounts share one set of trusted certificates."""
+    trusted: list[ssl.SSLContext] = []
 
     def make(account: Account) -> httpx.AsyncBaseTransport:
         if not trusted and account.base_url.startswith("https:"):
@@ -125,10 +122,7 @@ def transports(limits: UpstreamLimits) -> TransportFactory:
 def _trust(limits: UpstreamLimits) -> ssl.SSLContext:
     context = httpx.create_ssl_context(trust_env=limits.trust_env)
     if limits.ca_file is not None:
-        try:
-            context.load_verify_locations(limits.ca_file)
-        except OSError as error:
-            raise ValueError(f"upstream.ca_file: {limits.ca_file} is not a readable file of certificates") from error
+        context.load_verify_locations(limits.ca_file)
     return context
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+import ssl
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class UpstreamLimits(BaseModel):
@@ -39,3 +41,14 @@ class UpstreamLimits(BaseModel):
     breaker_pause: float = Field(default=10.0, gt=0, description="Seconds before an open breaker lets a probe through")
     trust_env: bool = Field(default=False, description="Use the proxies that the environment names (HTTPS_PROXY, …)")
     ca_file: str | None = Field(default=None, description="File of certificates (PEM) to trust besides the usual ones")
+
+    @field_validator("ca_file")
+    @classmethod
+    def _holds_certificates(cls, path: str | None) -> str | None:
+        if path is not None:
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+            except OSError as error:
+                words = f"{path} is not a readable file of certificates: name a file in PEM form"
+                raise ValueError(words) from error
+        return path
