@@ -11,7 +11,7 @@ class UpstreamLimits(BaseModel):
     """Bounds of every call to a marketplace. Times are seconds, sizes are bytes.
 
     The sizes follow from tests/bench/reading.py: an answer about 1,000 products (1.2 MB) holds the event loop for about
-    10 ms where it is read at once, and 12 MB for less than 20 ms where they are read aside.
+    10 ms where it is read at once, and one of 12 MB for about 20 ms where it is read aside.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
