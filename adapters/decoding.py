@@ -6,6 +6,7 @@ piece that is not what was expected must cost its own value only, never the answ
 
 from __future__ import annotations
 
+import codecs
 import re
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeVar
@@ -13,6 +14,7 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 from msgspec import Raw
 
+_PIECE: Final = 1024 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _ESCAPES: Final = re.compile(
@@ -59,13 +61,23 @@ def split(body: bytes) -> Opened:
         raise NotAnObject(str(error)) from None
 
 
+def _check_text(body: bytes) -> None:
+    """Raise `UnicodeDecodeError` for what is no UTF-8, in pieces, so that other threads get their turn between them."""
+    if body.isascii():
+        return
+    decode_piece = codecs.getincrementaldecoder("utf-8")().decode
+    for start in range(0, len(body), _PIECE):
+        decode_piece(body[start : start + _PIECE])
+    decode_piece(b"", True)  # noqa: FBT003 - the codec's own signature
+
+
 def decode(body: bytes, decoder: msgspec.json.Decoder[Decoded]) -> tuple[Decoded, bytes]:
     """What a decoder makes of a whole answer, and the sound text that it was made from.
 
     Half a surrogate pair becomes U+FFFD: nobody could encode it again. Raises one of `UNREADABLE`.
     """
     body = body.removeprefix(_BOM)
-    body.decode()  # strings inside an untouched piece are checked by nobody later
+    _check_text(body)  # strings inside an untouched piece are checked by nobody later
     try:
         return decoder.decode(body), body
     except msgspec.ValidationError:
