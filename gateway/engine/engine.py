@@ -96,7 +96,7 @@ class Engine:
 
         Raises `RequestError` where it cannot start, or breaks.
         """
-        source = await self._source(self._executor(prepared, context))
+        source = await self._source(prepared, context)
         share = None if self._share is None else (prepared.identity(), self._share(context))
         try:
             async for event in source:
@@ -154,7 +154,10 @@ class Engine:
             operation_extensions=prepared.extensions,
         )
 
-    async def _source(self, executor: Any) -> AsyncIterator[Any]:
+    async def _source(self, prepared: Prepared, context: object) -> AsyncIterator[Any]:
+        executor = self._executor(prepared, context)
+        # `info` would hold the whole executor by these for as long as the stream lives; nothing here uses them
+        executor.async_helpers = None
         source: Any = _core.create_source_event_stream(executor)
         if executor.is_awaitable(source):
             source = await source

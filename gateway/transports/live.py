@@ -183,7 +183,7 @@ class Crowd:
     def enter(self, live: Live) -> None:
         """Look after it from now on."""
         self._live.add(live)
-        if self._caretaker is None:
+        if self._caretaker is None or self._caretaker.done():
             self._caretaker = asyncio.get_running_loop().create_task(self._take_care())
 
     def leave(self, live: Live) -> None:
@@ -208,8 +208,11 @@ class Crowd:
             idle_rounds = 0 if self._live else idle_rounds + 1
             now = self.clock.monotonic()
             for live in list(self._live):
-                live.check(now, self.limits)
-        self._caretaker = None
+                try:
+                    live.check(now, self.limits)
+                except Exception:  # noqa: BLE001  # one that cannot be checked costs the others no care
+                    _log.exception("a connection could not be checked")
+                    live.end(Ending.GONE)
 
     async def aclose(self) -> None:
         """Stop looking after anything."""
