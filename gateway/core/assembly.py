@@ -17,6 +17,7 @@ from gateway.core.archive import Archive
 from gateway.core.batches import Batches
 from gateway.core.cache import AiocacheStorage, BoundedMemory
 from gateway.core.freshness import Freshness, Lifetimes
+from gateway.core.observer import UNOBSERVED, CoreObserver
 from gateway.core.pace import Pace
 from gateway.core.poller import Polling
 from gateway.core.store import Store, StoreLimits
@@ -55,7 +56,10 @@ class Core:
 
 @asynccontextmanager
 async def open_core(
-    settings: CoreSettings, clock: Clock | None = None, make_funnel: MakeFunnel = _funnel
+    settings: CoreSettings,
+    clock: Clock | None = None,
+    make_funnel: MakeFunnel = _funnel,
+    observer: CoreObserver = UNOBSERVED,
 ) -> AsyncGenerator[Core]:
     """Open everything, hand out the doors, close everything in reverse order."""
     clock = clock or SystemClock()
@@ -69,10 +73,10 @@ async def open_core(
         await archive.open()
         accounts = Accounts(settings.accounts)
         freshness = Freshness(settings.lifetimes)
-        batches = Batches(accounts, funnel, archive, freshness, clock, settings.query_timeout)
+        batches = Batches(accounts, funnel, archive, freshness, clock, settings.query_timeout, observer)
         stack.push_async_callback(batches.aclose)
         polling = Polling(funnel, clock, settings.pace, random.Random())  # noqa: S311 - jitter, not a secret
-        watches = Watches(batches, archive, clock, settings.watch, polling)
+        watches = Watches(batches, archive, clock, settings.watch, polling, observer)
         stack.push_async_callback(watches.aclose)
         await watches.open(await archive.watched())
         yield Core(batches, watches)

@@ -23,6 +23,7 @@ from gateway.core.accounts import EVERYTHING, Accounts, Scope
 from gateway.core.archive import Archive
 from gateway.core.freshness import Freshness
 from gateway.core.inflight import InFlight
+from gateway.core.observer import UNOBSERVED, Answered, CoreObserver
 from gateway.core.state import Reading, State, is_forgotten, merge, next_version
 from gateway.core.states import States
 
@@ -58,6 +59,7 @@ class Batches:
         freshness: Freshness,
         clock: Clock,
         timeout: float,
+        observer: CoreObserver = UNOBSERVED,
     ) -> None:
         lifetimes = freshness.lifetimes
         self.accounts = accounts
@@ -66,6 +68,7 @@ class Batches:
         self._freshness = freshness
         self._clock = clock
         self._timeout = timeout
+        self._observer = observer
         self._states = States(lifetimes.max_entries, lifetimes.max_bytes)
         self._inflight: InFlight[BatchRef, State] = InFlight()
         self._recalls: InFlight[BatchRef, State | None] = InFlight()
@@ -84,6 +87,7 @@ class Batches:
         """The state at hand where it is fresh enough; never waits."""
         state = self._states.get(ref)
         if state is not None and self._freshness.is_fresh(state, self._clock.monotonic(), max_age):
+            self._observer.hit(ref.account)
             return Reading(state)
         return None
 
@@ -104,32 +108,44 @@ class Batches:
         now = self._clock.monotonic()
         if state is not None:
             if self._freshness.is_fresh(state, now, max_age):
+                self._observer.hit(ref.account)
                 return Look(Reading(state))
             if self._freshness.may_revalidate(state, now, max_age):
                 self._inflight.start(ref, lambda: self._ask(ref, Priority.QUERY))
+                self._observer.answered(ref.account, Answered.REVALIDATING)
                 return Look(Reading(state))
         elif max_age is None and (missing := self._missing.get(ref)) is not None:
             if missing.until > now:
+                self._observer.hit(ref.account)
                 return Look(None, missing.error)
             del self._missing[ref]
+        self._observer.answered(ref.account, Answered.MISS)
         try:
             return Look(Reading(await self.refresh(ref, Priority.QUERY)))
         except BatchError as error:
             known = self._states.get(ref)
-            return Look(Reading(known, is_stale=True) if known is not None else None, error)
+            if known is None:
+                return Look(None, error)
+            self._observer.answered(ref.account, Answered.STALE)
+            return Look(Reading(known, is_stale=True), error)
 
     async def refresh(self, ref: BatchRef, priority: Priority) -> State:
         """Ask the marketplace now, or join whoever is asking. Raises a `BatchError`.
 
         A query waits for its own time at most; the question that it joined goes on.
         """
-        if priority is not Priority.QUERY:
-            return await self._inflight.ask(ref, lambda: self._ask(ref, priority))
-        if ref in self._inflight:
-            self.funnel.hurry(ref, self._timeout)
+        is_watch, is_joined = priority is Priority.WATCH, ref in self._inflight
+        with self._observer.asking(ref, is_watch=is_watch, is_joined=is_joined):
+            if is_watch:
+                return await self._inflight.ask(ref, lambda: self._ask(ref, priority))
+            if is_joined:
+                self.funnel.hurry(ref, self._timeout)
+            return await self._ask_in_time(ref)
+
+    async def _ask_in_time(self, ref: BatchRef) -> State:
         try:
             async with within(self._clock, self._timeout + _LAST_WORDS):
-                return await self._inflight.ask(ref, lambda: self._ask(ref, priority))
+                return await self._inflight.ask(ref, lambda: self._ask(ref, Priority.QUERY))
         except TimeoutError:
             title = ADAPTERS[self.accounts[ref.account].marketplace].title
             raise UpstreamTimeout(f"{title} has not answered yet: ask again in a moment.") from None
@@ -173,6 +189,7 @@ class Batches:
         self._missing.pop(ref, None)
         self._states.put(state)
         if old is None or state.version != old.version:
+            self._observer.changed(state)
             await self._archive.put(self.accounts[ref.account], state, self._freshness.lifetime(state))
         self._tell(state)
         return state

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 from adapters.clock import Clock
@@ -23,6 +24,7 @@ from adapters.registry import ADAPTERS
 from gateway.core.alarm import Alarm
 from gateway.core.archive import Archive
 from gateway.core.batches import Batches, Look
+from gateway.core.observer import UNOBSERVED, CoreObserver, WatchEnd
 from gateway.core.poller import Poller, Polling
 from gateway.core.state import State
 from gateway.core.subscription import Subscription
@@ -36,12 +38,21 @@ _SLACK = 1_000
 class Watches:
     """All watches of this process."""
 
-    def __init__(self, batches: Batches, archive: Archive, clock: Clock, limits: WatchLimits, polling: Polling) -> None:
+    def __init__(
+        self,
+        batches: Batches,
+        archive: Archive,
+        clock: Clock,
+        limits: WatchLimits,
+        polling: Polling,
+        observer: CoreObserver = UNOBSERVED,
+    ) -> None:
         self._batches = batches
         self._archive = archive
         self._clock = clock
         self._limits = limits
         self._polling = polling
+        self._observer = observer
         self._watches: dict[BatchRef, Watch] = {}
         self._pollers: dict[str, Poller] = {}
         self._deadlines: list[tuple[float, BatchRef]] = []
@@ -100,6 +111,10 @@ class Watches:
             return len(self._watches)
         return sum(ref.account == account for ref in self._watches)
 
+    def attendance(self) -> Mapping[tuple[str, bool], int]:
+        """How many batches are being watched, by account and by whether somebody is subscribed to them."""
+        return Counter((watch.ref.account, watch.is_attended) for watch in self._watches.values())
+
     def dump(self) -> list[dict[str, object]]:
         """Every watch as plain data: for people who want to know what the gateway is doing."""
         now = self._clock.monotonic()
@@ -126,6 +141,7 @@ class Watches:
         if known is not None:
             watch.tell(known)
         self._watches[ref] = watch
+        self._observer.watch_began(ref)
         self._expect(deadline, ref)
         self._poller(ref.account).add(ref, born, known.checked if known is not None else None, is_attended=is_attended)
         return watch
@@ -143,7 +159,7 @@ class Watches:
         quiet = [watch for watch in self._watches.values() if not watch.is_attended]
         if not quiet:
             return False
-        self._end(min(quiet, key=lambda watch: watch.last_change))
+        self._end(min(quiet, key=lambda watch: watch.last_change), WatchEnd.CROWDED_OUT)
         return True
 
     def _leave(self, subscription: Subscription) -> None:
@@ -157,10 +173,12 @@ class Watches:
     def _on_state(self, state: State) -> None:
         watch = self._watches.get(state.ref)
         if watch is not None:
+            if watch.state is not None and watch.state.version != state.version:
+                self._observer.detected(watch.state, state, is_attended=watch.is_attended)
             watch.tell(state)
             self._poller(state.ref.account).told(state)
             if state.snapshot.is_terminal:
-                self._end(watch)
+                self._end(watch, WatchEnd.TERMINAL)
 
     async def _poll(self, ref: BatchRef) -> bool:
         try:
@@ -168,14 +186,15 @@ class Watches:
         except BatchError as error:
             watch = self._watches.get(ref)
             if watch is not None and watch.fail(error, self._clock.monotonic()):
-                self._end(watch)
+                self._end(watch, WatchEnd.ERROR)
             return False
         return True
 
-    def _end(self, watch: Watch) -> None:
+    def _end(self, watch: Watch, why: WatchEnd) -> None:
         if self._watches.pop(watch.ref, None) is not None:
             self._poller(watch.ref.account).remove(watch.ref)
             self._archive.unwatch(watch.ref)
+            self._observer.watch_ended(watch.ref, why)
 
     def _poller(self, account: str) -> Poller:
         poller = self._pollers.get(account)
@@ -192,7 +211,7 @@ class Watches:
                 watch = self._watches.get(ref)
                 if watch is not None and watch.deadline == deadline:
                     watch.give_up(now)
-                    self._end(watch)
+                    self._end(watch, WatchEnd.GAVE_UP)
 
     async def aclose(self) -> None:
         """Stop polling. What is being watched is on the list for the next start."""
