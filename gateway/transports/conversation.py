@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,8 @@ import msgspec
 
 from gateway.engine.engine import Engine
 from gateway.engine.errors import unexpected
-from gateway.engine.request import RequestError
+from gateway.engine.operation import Prepared
+from gateway.engine.request import OperationRequest, RequestError
 from gateway.transports.clients import Authenticate, Client, Credentials, Unauthorized
 from gateway.transports.frames import (
     ACK,
@@ -31,6 +33,8 @@ from gateway.transports.frames import (
 from gateway.transports.limits import TransportLimits
 from gateway.transports.live import Crowd, Ending, Live, end_source
 from gateway.transports.responses import Message, Receive, Scope, Send
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Closing(Exception):
@@ -72,8 +76,8 @@ class Socket(Live):
         self._server = server
         self._dialect = dialect
         self._shown: Credentials | None = shown
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._ending: set[asyncio.Task[None]] | None = None
+        self._running: dict[str, asyncio.Task[bool]] = {}
+        self._ending: set[asyncio.Task[bool]] | None = None
         """Operations that the client has completed and that have not come to their end."""
         self._beat: asyncio.Task[None] | None = None
 
@@ -166,7 +170,7 @@ class Socket(Live):
             raise Closing(4400, "Invalid message: `query` is missing - at `$.payload`")
         try:
             self._check_room()
-            prepared = self._server.engine.prepare(request)
+            prepared = self._prepare(request)
             context = self._server.context(client)
             is_stream = prepared.kind == "subscription"
             if is_stream:
@@ -178,6 +182,16 @@ class Socket(Live):
             raise
         except Exception as error:  # noqa: BLE001  # the context's fault, which costs this operation alone
             await self._say(self._dialect.error(operation_id, [unexpected(error)]))
+
+    def _prepare(self, request: OperationRequest) -> Prepared:
+        observer = self._server.crowd.observer
+        try:
+            prepared = self._server.engine.prepare(request)
+        except RequestError:
+            observer.refused()
+            raise
+        observer.operation(prepared.kind)
+        return prepared
 
     def _check_room(self) -> None:
         most = self._server.crowd.limits.operations
@@ -191,17 +205,32 @@ class Socket(Live):
     def _start(self, operation_id: str, source: AsyncGenerator[bytes, None], stream_of: Client | None = None) -> None:
         task = asyncio.ensure_future(self._run(operation_id, source))
         self._running[operation_id] = task
+        if stream_of is not None:
+            self._server.crowd.observer.stream_began("websocket")
         task.add_done_callback(partial(self._ended, operation_id, stream_of))
 
-    def _ended(self, operation_id: str, stream_of: Client | None, task: asyncio.Task[None]) -> None:
+    def _ended(self, operation_id: str, stream_of: Client | None, task: asyncio.Task[bool]) -> None:
+        is_left = self._ending is not None and task in self._ending
         if self._ending is not None:
             self._ending.discard(task)
         if self._running.get(operation_id) is task:
             del self._running[operation_id]
         if stream_of is not None:
             self._server.crowd.streams.give(stream_of.name)
+            self._server.crowd.observer.stream_ended("websocket", self._why(task, is_left=is_left))
 
-    async def _run(self, operation_id: str, source: AsyncGenerator[bytes, None]) -> None:
+    def _why(self, task: asyncio.Task[bool], *, is_left: bool) -> str:
+        """Why a stream ended: by itself, by its client, or with its socket."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("stream.broke", exc_info=error)
+            return "failed"
+        if not task.cancelled() and not is_left and self.ending is None:
+            return "completed" if task.result() else "failed"
+        return "gone" if is_left or self.ending is None else self.why
+
+    async def _run(self, operation_id: str, source: AsyncGenerator[bytes, None]) -> bool:
+        """True where the operation came to its own end."""
+        is_good = True
         before, after = self._dialect.results(operation_id)
         try:
             async for payload in source:
@@ -209,15 +238,17 @@ class Socket(Live):
                 del payload
             last = self._dialect.complete(operation_id)
         except RequestError as error:
+            is_good = False
             last = self._dialect.error(operation_id, error.errors)
         except OSError:
             self.end(Ending.GONE)
-            return
+            return False
         finally:
             await end_source(source, self._server.crowd.limits.close_wait)
         # the id is free once the client hears that the operation is over
         self._running.pop(operation_id, None)
         await self._say_quietly(last)
+        return is_good
 
     def _complete(self, operation_id: str) -> None:
         task = self._running.pop(operation_id, None)

@@ -13,6 +13,7 @@ from gateway.transports.drain import Drain
 from gateway.transports.http import HttpTransport
 from gateway.transports.limits import TransportLimits
 from gateway.transports.live import Crowd
+from gateway.transports.observer import UNOBSERVED, TransportObserver
 from gateway.transports.origins import Origins
 from gateway.transports.responses import Receive, Scope, Send
 from gateway.transports.websocket import WebSocketTransport
@@ -39,8 +40,9 @@ class GraphQLEndpoint:
         origins: frozenset[str] = frozenset(),
         legacy_ws: bool = False,
         clock: Clock | None = None,
+        observer: TransportObserver = UNOBSERVED,
     ) -> None:
-        self._crowd = Crowd(limits or TransportLimits(), drain or Drain(), clock or SystemClock())
+        self._crowd = Crowd(limits or TransportLimits(), drain or Drain(), clock or SystemClock(), observer)
         admitted = Origins(origins)
         self._http = HttpTransport(engine, context, authenticate, admitted, self._crowd)
         self._websocket = WebSocketTransport(

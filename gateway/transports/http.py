@@ -33,6 +33,7 @@ from gateway.transports.sse import EventStream, is_finished
 from gateway.transports.streams import Framing, HttpStream
 
 _FRAMINGS: Final[dict[Media, Framing]] = {Media.EVENTS: EventStream(), Media.MULTIPART: Multipart()}
+_STREAMS: Final = {Media.EVENTS: "sse", Media.MULTIPART: "multipart"}
 _ALLOW: Final[Header] = (b"allow", b"GET, POST")
 _RETRY: Final[Header] = (b"retry-after", b"1")
 _CLOSE: Final[Header] = (b"connection", b"close")
@@ -132,6 +133,7 @@ class HttpTransport:
         try:
             prepared = self._engine.prepare(request)
         except RequestError as error:
+            self._crowd.observer.refused()
             media = _for_errors(accepted, error)
             if media.streams:
                 return media, error, client
@@ -150,6 +152,7 @@ class HttpTransport:
         if self._running >= self._limits.requests:
             raise Refusal(503, "OVERLOADED", "The gateway answers as many queries as it can: try again.", [_RETRY])
         self._running += 1
+        self._crowd.observer.operation(prepared.kind)
         try:
             result = self._engine.run(prepared, self._context(client))
             body = result if isinstance(result, bytes) else await result
@@ -199,16 +202,20 @@ class HttpTransport:
             await _refuse(live, 429, "TOO_MANY_STREAMS", full)
             return
         crowd.enter(live)
+        name = _STREAMS[media]
+        crowd.observer.stream_began(name)
         try:
             source = self._source(prepared, client)
             await live.run(source, receive, self._limits)
         finally:
             crowd.leave(live)
             crowd.streams.give(client.name)
+            crowd.observer.stream_ended(name, live.why)
 
     def _source(self, prepared: Prepared | RequestError, client: Client) -> AsyncGenerator[bytes, None]:
         if isinstance(prepared, RequestError):
             return _failing(prepared)
+        self._crowd.observer.operation(prepared.kind)
         try:
             return self._engine.stream(prepared, self._context(client))
         except Exception as error:  # noqa: BLE001  # the context's fault

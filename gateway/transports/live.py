@@ -14,6 +14,7 @@ from adapters.clock import Clock
 from gateway.transports.clients import Client
 from gateway.transports.drain import Drain
 from gateway.transports.limits import TransportLimits
+from gateway.transports.observer import UNOBSERVED, TransportObserver
 from gateway.transports.responses import Message, Receive, Scope, Send
 
 _log: Final = logging.getLogger(__name__)
@@ -102,13 +103,18 @@ class Live:
         self._sending_since = None
 
     @property
+    def why(self) -> str:
+        """The end's reason in a word: `completed`, or an `Ending`'s name in lower case."""
+        return "completed" if self.ending is None else self.ending.name.lower()
+
+    @property
     def is_sending(self) -> bool:
         """True while the server does not take what is sent, because the client does not read."""
         return self._sending_since is not None
 
     async def drop(self) -> None:
         """Drop the connection of a client that does not read, unsent bytes included, where the server can."""
-        _log.info("a client stopped reading and was let go")
+        _log.info("client.stalled")
         abort = self._scope.get("extensions", {}).get(ABORT)
         if abort is not None:
             abort["call"]()
@@ -162,7 +168,10 @@ class Ceiling:
 class Crowd:
     """Everything that clients hold open, and the one task that looks after it."""
 
-    def __init__(self, limits: TransportLimits, drain: Drain, clock: Clock) -> None:
+    def __init__(
+        self, limits: TransportLimits, drain: Drain, clock: Clock, observer: TransportObserver = UNOBSERVED
+    ) -> None:
+        self.observer: Final = observer
         self.limits: Final = limits
         self.drain: Final = drain
         self.clock: Final = clock
@@ -211,7 +220,7 @@ class Crowd:
                 try:
                     live.check(now, self.limits)
                 except Exception:  # noqa: BLE001  # one that cannot be checked costs the others no care
-                    _log.exception("a connection could not be checked")
+                    _log.exception("client.check_failed")
                     live.end(Ending.GONE)
 
     async def aclose(self) -> None:
@@ -229,6 +238,6 @@ async def end_source(source: AsyncGenerator[bytes, None], wait: float) -> None:
         async with asyncio.timeout(wait):
             await source.aclose()
     except TimeoutError:
-        _log.warning("a subscription did not end within %s s", wait)
+        _log.warning("stream.lingers", extra={"fields": {"waited": wait}})
     except Exception:  # noqa: BLE001  # whatever it is, the transport goes on
-        _log.exception("a subscription failed while it was closed")
+        _log.exception("stream.close_failed")

@@ -53,13 +53,19 @@ class Framing(Protocol):
 class HttpStream(Live):
     """One subscription over HTTP."""
 
-    __slots__ = ("_beat", "_framing")
+    __slots__ = ("_beat", "_framing", "_has_failed")
 
     def __init__(self, scope: Scope, send: Send, clock: Clock, client: Client, framing: Framing) -> None:
         super().__init__(scope, send, clock)
         self.client = client
         self._framing = framing
         self._beat: asyncio.Task[None] | None = None
+        self._has_failed = False
+
+    @property
+    def why(self) -> str:
+        """The end's reason in a word; `failed` where the stream could not start, or broke."""
+        return "failed" if self._has_failed else super().why
 
     async def run(self, source: AsyncGenerator[bytes, None], receive: Receive, limits: TransportLimits) -> None:
         """Send what the source has, until it ends or is ended."""
@@ -95,6 +101,7 @@ class HttpStream(Live):
                 await self._send_body(framing.part(payload))
                 del payload
         except RequestError as error:
+            self._has_failed = True
             return framing.failed(error.errors)
         except asyncio.CancelledError:
             if not self.was_ended():
@@ -103,6 +110,7 @@ class HttpStream(Live):
                 return framing.drained()
             return framing.failed([EXPIRED_ERROR]) if self.ending is Ending.EXPIRED else None
         except OSError:
+            self.ending = self.ending or Ending.GONE
             return None
         return framing.finished
 
