@@ -54,7 +54,7 @@ def test_errors_carry_their_code(url: str) -> None:
 
 def test_subscriptions_end_by_themselves(url: str) -> None:
     query = (
-        'subscription { batchUpdates(refs: [{source: MIRCATE, id: "app-2"}]) '
+        'subscription { batchUpdates(refs: [{source: MIRCATE, id: "done-app"}]) '
         "{ isFinal batch { ... on NormalizedBatch { outcome } } } }"
     )
     headers = {"accept": "text/event-stream"}

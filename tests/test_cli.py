@@ -5,45 +5,45 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import pytest
 
-from gateway.cli.main import main
+from adapters.clock import SystemClock
 from gateway.sandbox.accounts import accounts_toml, sandbox_accounts
 from gateway.sandbox.app import create_sandbox
 from gateway.version import VERSION
 from schema.root import build_schema
-from tests.live_server import serve, until
+from tests.live_server import serve
+from tests.running import Ran, Run, run
+
+__all__ = ["run"]
 
 
-class Ran(NamedTuple):
-    status: int
-    out: str
-    err: str
+class Ahead(SystemClock):
+    """A clock that can be set forward."""
 
+    seconds = 0.0
 
-Run = Callable[..., Ran]
+    def monotonic(self) -> float:
+        return super().monotonic() + self.seconds
 
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: str) -> Ran:
-        try:
-            status = main(arguments)
-        except SystemExit as end:
-            status = int(str(end.code))
-        return Ran(status, *capsys.readouterr())
-
-    return run
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.seconds)
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[str]:
-    with serve(create_sandbox()) as (host, port):
+def clock() -> Ahead:
+    return Ahead()
+
+
+@pytest.fixture(scope="module")
+def sandbox(clock: Ahead) -> Iterator[str]:
+    with serve(create_sandbox(clock)) as (host, port):
         yield f"http://{host}:{port}"
 
 
@@ -55,11 +55,11 @@ def config(sandbox: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def ended(sandbox: str) -> str:
-    """An id whose batch has ended with failures."""
-    url = f"{sandbox}/surecart/v1/batches/partly-failed-cli"
+def ended(sandbox: str, clock: Ahead) -> str:
+    """A batch that has ended with failures."""
     headers = {"authorization": "Bearer sandbox-surecart-token"}
-    until(lambda: httpx.get(url, headers=headers, trust_env=False).json()["status"] == "completed", within=30)
+    httpx.get(f"{sandbox}/surecart/v1/batches/partly-failed-cli", headers=headers, trust_env=False)
+    clock.seconds += 60
     return "surecart-batch:partly-failed-cli"
 
 

@@ -46,6 +46,10 @@ class _AwayError(Exception):
     """The gateway, or what stands before it, says that it is not there right now."""
 
 
+class _CompleteError(Exception):
+    """The gateway says that all is told. A stream that ends without these words is to be begun anew."""
+
+
 class _Patience:
     """How long a gateway may be away: not at all until it was there once."""
 
@@ -101,6 +105,8 @@ class Gateway:
                         if seen.is_final:
                             remaining = [ref for ref in remaining if not is_of(seen, ref)]
                         yield seen
+            except _CompleteError:
+                return
             except (httpx.HTTPError, _AwayError) as error:
                 if patience.is_over:
                     raise GatewayError(self._unreachable(error)) from error
@@ -118,7 +124,7 @@ class Gateway:
                 raise GatewayError(f"{self._url} does not stream: is it a batch-gateway?")
             async for event, data in _events(answer.aiter_lines()):
                 if event == "complete":
-                    return
+                    raise _CompleteError
                 yield of_answer(_data(200, data.encode())["batchUpdates"])
 
     def _unreachable(self, error: Exception) -> str:
@@ -137,7 +143,7 @@ def is_of(seen: Seen, ref: Ref) -> bool:
     """True where the update is of this reference; the gateway names the account that was left out."""
     head, _, batch_id = seen.ref.partition(":")
     source, _, account = head.partition("@")
-    return (source, batch_id) == (ref.source, ref.id) and (ref.account is None or ref.account == account)
+    return (source, batch_id) == (ref.source, ref.id) and (not account or ref.account in {None, account})
 
 
 def _input(ref: Ref) -> dict[str, Any]:

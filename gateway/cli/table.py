@@ -64,7 +64,7 @@ def _facts(shown: dict[str, Any]) -> Table:
 def _lines(shown: dict[str, Any]) -> Iterator[tuple[str, Text]]:
     word = shown["sourceStatus"]
     status = _state(shown["status"])
-    yield "status", status + plain(f"  ({word})") if word and word != shown["status"] else status
+    yield "status", status + plain(f"  ({word})") if word and word.upper() != shown["status"] else status
     yield "outcome", _state(shown["outcome"]) if shown["outcome"] else Text("not yet")
     yield "operation", plain(shown["operation"])
     if shown["progress"] is not None:
