@@ -68,7 +68,6 @@ def test_subscriptions_end_by_themselves(url: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "status", "text"),
-    [("/healthz", 200, "ok"), ("/readyz", 200, "ok"), ("/nothing", 404, "/graphql"), ("/", 307, "/graphql")],
 )
 def test_other_paths(url: str, path: str, status: int, text: str) -> None:
     answer = httpx.get(url + path, trust_env=False)
