@@ -79,7 +79,14 @@ async def test_documents_are_prepared_once() -> None:
 
 async def test_what_a_document_failed_with_is_remembered_too() -> None:
     engine = Engine(SCHEMA)
-    assert refused("{ nope }", engine) is refused("{ nope }", engine)
+    first, second = refused("{ nope }", engine), refused("{ nope }", engine)
+    assert first.errors is second.errors
+    assert first is not second  # a kept exception would keep the frames that it went through
+
+
+async def test_words_that_repeat_a_long_document_are_cut() -> None:
+    (error,) = refused("{ hello(name: " + "9" * 20_000 + ") }").errors
+    assert len(error["message"]) < 1_100
 
 
 async def test_the_memory_for_documents_is_bounded_by_number_and_by_length() -> None:

@@ -21,7 +21,7 @@ from graphql.validation import (
 from gateway.engine.cost import CostReader
 from gateway.engine.errors import format_refusals
 from gateway.engine.operation import NO_VALUES, Operation, Prepared
-from gateway.engine.request import RequestError
+from gateway.engine.request import RequestError, error_of
 from gateway.limits import DocumentLimits, exceeded
 
 PARSE_FAILED: Final = "GRAPHQL_PARSE_FAILED"
@@ -60,6 +60,13 @@ class Document:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a text is no document that can be run. No exception: one that is kept keeps the request that met it."""
+
+    errors: tuple[dict[str, Any], ...]
+
+
 class Documents:
     """Every text is worked on once: what it failed with is remembered like what it became."""
 
@@ -68,7 +75,7 @@ class Documents:
         self._limits = limits
         self._bounds = bounds
         self._rules = _rules(limits)
-        self._kept: OrderedDict[str, Document | RequestError] = OrderedDict()
+        self._kept: OrderedDict[str, Document | _Failure] = OrderedDict()
         self._characters = 0
 
     def __len__(self) -> int:
@@ -83,11 +90,11 @@ class Documents:
             found = self._keep(text, self._prepare(text))
         else:
             self._kept.move_to_end(text)
-        if isinstance(found, RequestError):
-            raise found.with_traceback(None)
+        if isinstance(found, _Failure):
+            raise RequestError(found.errors)
         return found
 
-    def _keep(self, text: str, document: Document | RequestError) -> Document | RequestError:
+    def _keep(self, text: str, document: Document | _Failure) -> Document | _Failure:
         self._kept[text] = document
         self._characters += len(text)
         while len(self._kept) > self._bounds.documents or self._characters > self._bounds.characters:
@@ -95,18 +102,18 @@ class Documents:
             self._characters -= len(dropped)
         return document
 
-    def _prepare(self, text: str) -> Document | RequestError:
+    def _prepare(self, text: str) -> Document | _Failure:
         try:
             node = self._parse(text)
         except RequestError as error:
-            return error
+            return _Failure(error.errors)
         if (excess := exceeded(node, self._limits)) is not None:
-            return RequestError.of(excess.code, excess.message)
+            return _Failure((error_of(excess.code, excess.message),))
         errors = validate(
             self._schema, node, self._rules, self._limits.errors, hide_suggestions=not self._limits.suggestions
         )
         if errors:
-            return RequestError(format_refusals(errors, VALIDATION_FAILED))
+            return _Failure(tuple(format_refusals(errors, VALIDATION_FAILED)))
         return Document(self._operations(node))
 
     def _parse(self, text: str) -> DocumentNode:

@@ -15,6 +15,7 @@ from gateway.engine.request import error_of
 _log: Final = logging.getLogger(__name__)
 
 BAD_USER_INPUT: Final = "BAD_USER_INPUT"
+_LONGEST: Final = 1_000
 
 
 def format_errors(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
@@ -27,8 +28,15 @@ def format_errors(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
 
 
 def format_refusals(errors: Iterable[GraphQLError], code: str) -> list[dict[str, Any]]:
-    """Errors that a document or its variables earned: their words are GraphQL's own and say what to correct."""
-    return [_placed(error, error_of(code, error.message)) for error in errors]
+    """Errors that a document or its variables earned: their words are GraphQL's own and say what to correct.
+
+    They repeat what was sent, which may be long.
+    """
+    return [_placed(error, error_of(code, _shortened(error.message))) for error in errors]
+
+
+def _shortened(message: str) -> str:
+    return message if len(message) <= _LONGEST else message[:_LONGEST] + "…"
 
 
 def format_exception(error: Exception) -> dict[str, Any]:
