@@ -44,6 +44,8 @@ class Fetched:
     snapshot: Snapshot
     answers: tuple[Answer, ...]
     fetched_at: datetime
+    asked: float | None = None
+    """When the first call went out, on the steady clock: the answers are no older than that."""
 
 
 class Funnel:
@@ -156,6 +158,6 @@ class Funnel:
             is_unchanged = is_same(answer, known)
             # equal answers give equal snapshots, so the last equal one need not be read at all
             if previous is not None and is_unchanged and len(answers) == len(kept):
-                return Fetched(previous.snapshot, kept, self._clock.now())
+                return Fetched(previous.snapshot, kept, self._clock.now(), question.asked)
             step = await reading.send(answer, question.left(self._clock.monotonic()), self._clock)
-        return Fetched(step, tuple(answers), self._clock.now())
+        return Fetched(step, tuple(answers), self._clock.now(), question.asked)

@@ -37,6 +37,8 @@ class Question:
     timeout: float
     until: float
     bytes_left: int
+    asked: float | None = None
+    """When its first call went out, on the steady clock."""
 
     def left(self, now: float) -> float:
         """Seconds."""
@@ -85,6 +87,8 @@ class Line:
                 permit, given = await self._enter(question)
             except UpstreamError as refused:
                 raise failure or refused from None
+            if question.asked is None:
+                question.asked = self._clock.monotonic()
             outcome = await self._call(question, request, known, permit, given)
             if isinstance(outcome, Answer):
                 return outcome

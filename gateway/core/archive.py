@@ -1,4 +1,4 @@
-"""Where states are kept beyond the ones at hand: the cache for all, the store for terminal ones."""
+"""Where states are kept beyond the ones at hand: the keeper for all, the store for terminal ones."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from functools import partial
 from adapters.base import Account
 from adapters.clock import Clock
 from adapters.model import BatchRef
-from gateway.core.cache import Cache
 from gateway.core.freshness import DAY
+from gateway.core.keeper import Keeper
 from gateway.core.kept import pack, storage_key, unpack
 from gateway.core.state import State
 from gateway.core.store import Store
@@ -25,12 +25,12 @@ _SWEEP = 3600.0
 
 
 class Archive:
-    """Cache and store behind one door. Writes to the store happen behind the answer, in order."""
+    """Keeper and store behind one door. Writes to the store happen behind the answer, in order."""
 
     is_worth_asking = True
 
-    def __init__(self, cache: Cache, store: Store | None, clock: Clock) -> None:
-        self._cache = cache
+    def __init__(self, keeper: Keeper, store: Store | None, clock: Clock) -> None:
+        self._keeper = keeper
         self._store = store
         self._clock = clock
         self._writes: asyncio.Queue[Write] = asyncio.Queue()
@@ -44,23 +44,38 @@ class Archive:
 
     async def get(self, account: Account, ref: BatchRef) -> State | None:
         """The kept state, read again, or None. It counts as last checked when it was fetched."""
-        key = storage_key(account, ref)
-        value = await self._cache.get(key)
-        if value is None and self._store is not None:
-            value = await self._store.get(key)
-        if value is None:
-            return None
-        return unpack(account, ref, value, self._clock)
+        state = await self._keeper.get(account, ref)
+        if state is not None or self._store is None:
+            return state
+        value = await self._store.get(storage_key(account, ref))
+        return unpack(account, ref, value, self._clock) if value is not None else None
 
-    async def put(self, account: Account, state: State, lifetime: float) -> None:
-        """Keep a state: as the last known one for a day at least, a settled terminal one also across restarts."""
-        key, value = storage_key(account, state.ref), pack(state)
-        await self._cache.set(key, value, max(lifetime, DAY))
+    @property
+    def is_shared(self) -> bool:
+        """True where other processes read for this one too."""
+        return self._keeper.is_shared
+
+    async def newer(self, account: Account, state: State) -> State | None:
+        """What other processes have read or confirmed since, or None."""
+        return await self._keeper.newer(account, state)
+
+    async def confirm(self, account: Account, state: State, lifetime: float) -> State:
+        """Note that a kept state was read again; the state to believe comes back."""
+        return await self._keeper.confirm(account, state, max(lifetime, DAY))
+
+    async def put(self, account: Account, state: State, lifetime: float) -> State:
+        """Keep a state: as the last known one for a day at least, a settled terminal one also across restarts.
+
+        The state to believe comes back: somebody else may have read a later one.
+        """
+        state = await self._keeper.put(account, state, max(lifetime, DAY))
         snapshot = state.snapshot
         if self._store is not None and snapshot.is_terminal and snapshot.is_settled:
             if self._writes.qsize() >= _PENDING_WRITES:
                 await self._writes.join()
-            self._writes.put_nowait(partial(self._store.put, key, value, state.fetched_at))
+            key = storage_key(account, state.ref)
+            self._writes.put_nowait(partial(self._store.put, key, pack(state), state.fetched_at))
+        return state
 
     def watch(self, ref: BatchRef) -> None:
         """Note a watch, to be resumed after a restart."""
@@ -103,4 +118,4 @@ class Archive:
                 with suppress(asyncio.CancelledError):
                     await task
             await self._store.aclose()
-        await self._cache.aclose()
+        await self._keeper.aclose()

@@ -16,7 +16,9 @@ from gateway.core.accounts import Accounts
 from gateway.core.archive import Archive
 from gateway.core.batches import Batches
 from gateway.core.cache import AiocacheStorage, BoundedMemory
+from gateway.core.duty import Alone
 from gateway.core.freshness import Freshness, Lifetimes
+from gateway.core.keeper import OwnKeeper
 from gateway.core.observer import UNOBSERVED, CoreObserver
 from gateway.core.pace import Pace
 from gateway.core.poller import Polling
@@ -68,7 +70,7 @@ async def open_core(
         stack.push_async_callback(funnel.aclose)
         memory = BoundedMemory(clock, settings.lifetimes.max_entries, settings.lifetimes.max_bytes)
         store = Store(settings.store, settings.store_limits) if settings.store is not None else None
-        archive = Archive(AiocacheStorage(memory), store, clock)
+        archive = Archive(OwnKeeper(AiocacheStorage(memory), clock), store, clock)
         stack.push_async_callback(archive.aclose)
         await archive.open()
         accounts = Accounts(settings.accounts)
@@ -76,7 +78,7 @@ async def open_core(
         batches = Batches(accounts, funnel, archive, freshness, clock, settings.query_timeout, observer)
         stack.push_async_callback(batches.aclose)
         polling = Polling(funnel, clock, settings.pace, random.Random())  # noqa: S311 - jitter, not a secret
-        watches = Watches(batches, archive, clock, settings.watch, polling, observer)
+        watches = Watches(batches, archive, clock, settings.watch, polling, Alone(), observer)
         stack.push_async_callback(watches.aclose)
         await watches.open(await archive.watched())
         yield Core(batches, watches)

@@ -9,10 +9,11 @@ Invariants:
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from adapters.base import Account
 from adapters.clock import Clock
 from adapters.deadline import within
 from adapters.errors import BatchError, Expired, NotFound, UpstreamTimeout
@@ -24,7 +25,7 @@ from gateway.core.archive import Archive
 from gateway.core.freshness import Freshness
 from gateway.core.inflight import InFlight
 from gateway.core.observer import UNOBSERVED, Answered, CoreObserver
-from gateway.core.state import Reading, State, is_forgotten, merge, next_version
+from gateway.core.state import Reading, State, adopt, is_forgotten, merge, next_version
 from gateway.core.states import States
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Batches:
         self._states = States(lifetimes.max_entries, lifetimes.max_bytes)
         self._inflight: InFlight[BatchRef, State] = InFlight()
         self._recalls: InFlight[BatchRef, State | None] = InFlight()
+        self._revalidations: InFlight[BatchRef, State] = InFlight()
         self._missing: dict[BatchRef, _Missing] = {}
         self._listener: Listener | None = None
 
@@ -111,8 +113,12 @@ class Batches:
                 self._observer.hit(ref.account)
                 return Look(Reading(state))
             if self._freshness.may_revalidate(state, now, max_age):
-                self._inflight.start(ref, lambda: self._ask(ref, Priority.QUERY))
+                self._revalidations.start(ref, lambda: self._revalidate(ref))
                 self._observer.answered(ref.account, Answered.REVALIDATING)
+                return Look(Reading(state))
+            state = await self._caught_up(state)
+            if self._freshness.is_fresh(state, self._clock.monotonic(), max_age):
+                self._observer.hit(ref.account)
                 return Look(Reading(state))
         elif max_age is None and (missing := self._missing.get(ref)) is not None:
             if missing.until > now:
@@ -154,6 +160,44 @@ class Batches:
         """The last known state, however old, without asking the marketplace."""
         return self._states.get(ref) or await self._recall(ref)
 
+    async def hear(self, ref: BatchRef) -> None:
+        """Another process has read a batch: take its reading where this one holds an older."""
+        state = self._states.get(ref)
+        if state is None:
+            state = await self._recall(ref)
+            if state is not None:
+                self._tell(state)
+        else:
+            await self._caught_up(state)
+
+    def is_at_hand(self, ref: BatchRef) -> bool:
+        """True where its state would be given without asking anybody."""
+        return self._states.get(ref) is not None
+
+    async def _caught_up(self, state: State) -> State:
+        """The state, or a newer one that another process has read."""
+        if not self._archive.is_shared:
+            return state
+        newer = await self._archive.newer(self.accounts[state.ref.account], state)
+        return state if newer is None else self._learn(newer)
+
+    def _learn(self, other: State) -> State:
+        old = self._states.get(other.ref)
+        state = adopt(old, other)
+        if state is not old:
+            self._missing.pop(state.ref, None)
+            self._states.put(state)
+            self._tell(state)
+        return state
+
+    async def _revalidate(self, ref: BatchRef) -> State:
+        state = self._states.get(ref)
+        if state is not None and self._archive.is_shared:
+            state = await self._caught_up(state)
+            if self._freshness.is_fresh(state, self._clock.monotonic(), None):
+                return state
+        return await self._inflight.ask(ref, lambda: self._ask(ref, Priority.QUERY))
+
     async def _recall(self, ref: BatchRef) -> State | None:
         if not self._archive.is_worth_asking:
             return None
@@ -184,15 +228,25 @@ class Batches:
         if is_forgotten(old, fetched.snapshot, self._clock.now()):
             raise self._expired(ref)
         version = next_version(old, fetched.fetched_at)
-        new = State(ref, fetched.snapshot, fetched.answers, fetched.fetched_at, now, version)
+        new = State(ref, fetched.snapshot, fetched.answers, fetched.fetched_at, now, version, fetched.asked)
         state = merge(old, new)
         self._missing.pop(ref, None)
-        self._states.put(state)
         if old is None or state.version != old.version:
             self._observer.changed(state)
-            await self._archive.put(self.accounts[ref.account], state, self._freshness.lifetime(state))
+            state = await self._keep(state, self._archive.put)
+        elif self._archive.is_shared:
+            state = await self._keep(replace(state, asked=fetched.asked), self._archive.confirm)
+        else:
+            self._states.put(state)
         self._tell(state)
         return state
+
+    async def _keep(self, state: State, keep: Callable[[Account, State, float], Awaitable[State]]) -> State:
+        believed = await keep(self.accounts[state.ref.account], state, self._freshness.lifetime(state))
+        at_hand = self._states.get(state.ref)  # it may be newer than before the wait
+        believed = adopt(at_hand, believed) if at_hand is not None else believed
+        self._states.put(believed)
+        return believed
 
     def _tell(self, state: State) -> None:
         if self._listener is not None:
@@ -227,5 +281,6 @@ class Batches:
 
     async def aclose(self) -> None:
         """End what is in flight."""
+        await self._revalidations.aclose()
         await self._inflight.aclose()
         await self._recalls.aclose()

@@ -31,6 +31,8 @@ class WatchEnd(Enum):
     """A failure that will not pass by itself."""
     GAVE_UP = "gave_up"
     """Its deadline came first."""
+    HANDED_OVER = "handed_over"
+    """Another process goes on with it, and nobody waits for it here."""
     CROWDED_OUT = "crowded_out"
     """Nobody waited for it, and another needed its place."""
 

@@ -28,6 +28,8 @@ class State:
     checked: float
     """When the marketplace last answered about it, on the steady clock (seconds)."""
     version: str
+    asked: float | None = None
+    """When the first question of this reading went out, on the same clock; None where that is not known."""
 
 
 class Reading(NamedTuple):
@@ -93,6 +95,17 @@ def merge(old: State | None, new: State) -> State:
     if not differs(old.snapshot, new.snapshot):
         return replace(old, fetched_at=new.fetched_at, checked=new.checked)
     return new
+
+
+def adopt(old: State | None, other: State) -> State:
+    """The state to believe after somebody else's was learned: its version is the one that all agreed on."""
+    if old is None:
+        return other
+    if not differs(old.snapshot, other.snapshot):
+        if other.checked <= old.checked:
+            return old if old.version == other.version else replace(old, version=other.version)
+        return replace(old, version=other.version, fetched_at=other.fetched_at, checked=other.checked)
+    return other if is_news(old.snapshot, other.snapshot) and other.checked >= old.checked else old
 
 
 def is_forgotten(old: State | None, new: Snapshot | None, now: datetime) -> bool:

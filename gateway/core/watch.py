@@ -24,6 +24,7 @@ from adapters.registry import ADAPTERS
 from gateway.core.alarm import Alarm
 from gateway.core.archive import Archive
 from gateway.core.batches import Batches, Look
+from gateway.core.duty import Duty
 from gateway.core.observer import UNOBSERVED, CoreObserver, WatchEnd
 from gateway.core.poller import Poller, Polling
 from gateway.core.state import State
@@ -31,6 +32,8 @@ from gateway.core.subscription import Subscription
 from gateway.core.updates import Detail, first_and_last, refused
 from gateway.core.watched import Watch, WatchLimits
 
+_SAME_TIME = 1.0
+"""Seconds by which two processes may differ on when a watch began."""
 _SLACK = 1_000
 """Deadlines of watches that have ended, kept before they are swept out."""
 
@@ -45,6 +48,7 @@ class Watches:
         clock: Clock,
         limits: WatchLimits,
         polling: Polling,
+        duty: Duty,
         observer: CoreObserver = UNOBSERVED,
     ) -> None:
         self._batches = batches
@@ -52,6 +56,7 @@ class Watches:
         self._clock = clock
         self._limits = limits
         self._polling = polling
+        self._duty = duty
         self._observer = observer
         self._watches: dict[BatchRef, Watch] = {}
         self._pollers: dict[str, Poller] = {}
@@ -59,17 +64,26 @@ class Watches:
         self._alarm = Alarm(clock)
         self._reaper: asyncio.Task[None] | None = None
         batches.listen(self._on_state)
+        duty.bind(self)
 
     async def open(self, resumed: Iterable[tuple[BatchRef, float]] = ()) -> None:
         """Start, with what was being watched before: references and how long ago (seconds) their watch began."""
         self._reaper = asyncio.ensure_future(self._reap())
-        now = self._clock.monotonic()
         for ref, age in resumed:
-            known = await self._batches.known(ref) if self._batches.accounts.knows(ref) else None
-            if not self._batches.accounts.knows(ref) or (known is not None and known.snapshot.is_terminal):
-                self._archive.unwatch(ref)
-            elif len(self._watches) < self._limits.max and ref not in self._watches:
-                self._begin(ref, now - age, known, is_attended=False)
+            await self.adopt(ref, age)
+
+    async def adopt(self, ref: BatchRef, age: float) -> None:
+        """Watch a batch that was being watched before, or elsewhere, and that nobody asks for any more."""
+        known = await self._batches.known(ref) if self._batches.accounts.knows(ref) else None
+        if ref in self._watches:
+            return
+        if not self._batches.accounts.knows(ref) or (known is not None and known.snapshot.is_terminal):
+            self._archive.unwatch(ref)
+            self._duty.finish(ref)
+        elif len(self._watches) < self._limits.max:
+            self._begin(ref, self._clock.monotonic() - age, known)
+        else:
+            self._duty.drop(ref)
 
     async def subscribe(self, refs: Sequence[BatchRef], detail: Detail) -> Subscription:
         """A stream over these batches. It always ends, and must be closed."""
@@ -129,22 +143,66 @@ class Watches:
             if not self._make_room():
                 subscription.put(refused(ref, _too_many(self._limits.max)))
                 return
-            watch = self._begin(ref, self._clock.monotonic(), known, is_attended=True)
+            watch = self._begin(ref, self._clock.monotonic(), known)
             self._archive.watch(ref)
         watch.join(subscription, detail)
         self._poller(ref.account).attend(ref, is_attended=True)
 
-    def _begin(self, ref: BatchRef, born: float, known: State | None, *, is_attended: bool) -> Watch:
-        retention = ADAPTERS[self._batches.accounts[ref.account].marketplace].retention
-        deadline = max(born + self._limits.deadline_of(retention), self._clock.monotonic() + self._limits.last_look)
-        watch = Watch(ref, born, deadline, self._limits)
+    def _begin(self, ref: BatchRef, born: float, known: State | None) -> Watch:
+        watch = Watch(ref, born, self._deadline(ref, born), self._limits)
         if known is not None:
             watch.tell(known)
         self._watches[ref] = watch
         self._observer.watch_began(ref)
-        self._expect(deadline, ref)
-        self._poller(ref.account).add(ref, born, known.checked if known is not None else None, is_attended=is_attended)
+        self._expect(watch.deadline, ref)
+        self._duty.want(ref, self._clock.monotonic() - born)
         return watch
+
+    def _deadline(self, ref: BatchRef, born: float) -> float:
+        retention = ADAPTERS[self._batches.accounts[ref.account].marketplace].retention
+        return max(born + self._limits.deadline_of(retention), self._clock.monotonic() + self._limits.last_look)
+
+    def hold(self, ref: BatchRef) -> None:
+        """Ask for this batch from now on."""
+        watch = self._watches.get(ref)
+        if watch is not None and not watch.is_held:
+            watch.is_held = True
+            read = watch.state.checked if watch.state is not None else None
+            self._poller(ref.account).add(ref, watch.born, read, is_attended=watch.is_attended)
+
+    def lose(self, ref: BatchRef) -> None:
+        """Another process asks for it: listen, as long as somebody waits for it here."""
+        watch = self._watches.get(ref)
+        if watch is not None and watch.is_held:
+            watch.is_held = False
+            self._poller(ref.account).remove(ref)
+            self._let_go(watch)
+
+    def begun(self, ref: BatchRef, age: float) -> None:
+        """It has been watched for that long already, by another process: one deadline holds for all."""
+        watch = self._watches.get(ref)
+        born = self._clock.monotonic() - age
+        if watch is not None and born < watch.born - _SAME_TIME:
+            watch.born, watch.deadline = born, self._deadline(ref, born)
+            self._expect(watch.deadline, ref)
+
+    def fail(self, ref: BatchRef, error: BatchError, *, is_final: bool) -> None:
+        """Another process, whose turn it was, has failed to read it."""
+        watch = self._watches.get(ref)
+        if watch is not None:
+            watch.tell_failure(error, self._clock.monotonic(), is_final=is_final)
+            if is_final:
+                self._end(watch, WatchEnd.ERROR)
+
+    def watched(self) -> list[BatchRef]:
+        """All batches that are being watched here."""
+        return list(self._watches)
+
+    def _let_go(self, watch: Watch) -> None:
+        """End a watch that another process goes on with, where nobody waits for it here."""
+        if not watch.is_attended and not watch.is_held and self._watches.pop(watch.ref, None) is not None:
+            self._duty.drop(watch.ref)
+            self._observer.watch_ended(watch.ref, WatchEnd.HANDED_OVER)
 
     def _expect(self, deadline: float, ref: BatchRef) -> None:
         heapq.heappush(self._deadlines, (deadline, ref))
@@ -169,6 +227,7 @@ class Watches:
                 watch.leave(subscription)
                 if not watch.is_attended:
                     self._poller(ref.account).attend(ref, is_attended=False)
+                    self._let_go(watch)
 
     def _on_state(self, state: State) -> None:
         watch = self._watches.get(state.ref)
@@ -176,24 +235,34 @@ class Watches:
             if watch.state is not None and watch.state.version != state.version:
                 self._observer.detected(watch.state, state, is_attended=watch.is_attended)
             watch.tell(state)
-            self._poller(state.ref.account).told(state)
+            if watch.is_held:
+                self._poller(state.ref.account).told(state)
             if state.snapshot.is_terminal:
                 self._end(watch, WatchEnd.TERMINAL)
 
     async def _poll(self, ref: BatchRef) -> bool:
+        if not self._duty.is_ours(ref):
+            return False
         try:
             await self._batches.refresh(ref, Priority.WATCH)
         except BatchError as error:
-            watch = self._watches.get(ref)
-            if watch is not None and watch.fail(error, self._clock.monotonic()):
-                self._end(watch, WatchEnd.ERROR)
+            self._failed(ref, error)
             return False
         return True
+
+    def _failed(self, ref: BatchRef, error: BatchError) -> None:
+        watch = self._watches.get(ref)
+        if watch is not None:
+            is_final = watch.fail(error, self._clock.monotonic())
+            self._duty.failed(ref, error, is_final=is_final)
+            if is_final:
+                self._end(watch, WatchEnd.ERROR)
 
     def _end(self, watch: Watch, why: WatchEnd) -> None:
         if self._watches.pop(watch.ref, None) is not None:
             self._poller(watch.ref.account).remove(watch.ref)
             self._archive.unwatch(watch.ref)
+            self._duty.finish(watch.ref)
             self._observer.watch_ended(watch.ref, why)
 
     def _poller(self, account: str) -> Poller:

@@ -58,6 +58,8 @@ class Watch:
     limits: WatchLimits
     state: State | None = None
     last_change: float = 0.0
+    is_held: bool = False
+    """True while it is this process that asks for it."""
     channels: dict[Detail, Channel] = field(default_factory=dict[Detail, Channel])
     _told: dict[ErrorCode, float] = field(default_factory=dict[ErrorCode, float])
     _refusals: int = 0
@@ -99,12 +101,16 @@ class Watch:
     def fail(self, error: BatchError, now: float) -> bool:
         """Take a failure; True where it ends the watch."""
         final = self._is_final(error, now)
+        self.tell_failure(error, now, is_final=final)
+        return final
+
+    def tell_failure(self, error: BatchError, now: float, *, is_final: bool) -> None:
+        """Tell the streams of a failure, of each kind once in a while, and of the final one in any case."""
         last = self._told.get(error.code)
-        if final or last is None or now - last >= self.limits.error_interval:
+        if is_final or last is None or now - last >= self.limits.error_interval:
             self._told[error.code] = now
             for channel in self.channels.values():
-                channel.fail(error, is_final=final)
-        return final
+                channel.fail(error, is_final=is_final)
 
     def give_up(self, now: float) -> None:
         """End at the deadline, in words that say what was seen."""

@@ -1,0 +1,76 @@
+"""Where states are kept for all who ask: in this process alone, or in a place that several processes share."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from adapters.base import Account
+from adapters.clock import Clock
+from adapters.model import BatchRef
+from gateway.core.cache import Cache
+from gateway.core.kept import pack, storage_key, unpack
+from gateway.core.state import State
+
+
+class Keeper(Protocol):
+    """Keeps the newest state of each batch. An outage is a miss, never an error."""
+
+    @property
+    def is_shared(self) -> bool:
+        """True where other processes put states into it, so that it may know more than this one."""
+        ...
+
+    async def get(self, account: Account, ref: BatchRef) -> State | None:
+        """The kept state, read again, or None."""
+        ...
+
+    async def newer(self, account: Account, state: State) -> State | None:
+        """What others have read or confirmed since `state`, or None."""
+        ...
+
+    async def put(self, account: Account, state: State, lifetime: float) -> State:
+        """Keep a state that was just read, for that many seconds at least; the state to believe comes back.
+
+        It is the given one, perhaps under another version, or the one of somebody who read later or saw the end.
+        """
+        ...
+
+    async def confirm(self, account: Account, state: State, lifetime: float) -> State:
+        """The same for a state that was read again and has not changed."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class OwnKeeper:
+    """The keeper of a process that is alone: a cache of its own."""
+
+    is_shared = False
+
+    def __init__(self, cache: Cache, clock: Clock) -> None:
+        self._cache = cache
+        self._clock = clock
+
+    async def get(self, account: Account, ref: BatchRef) -> State | None:
+        """The kept state, read again, or None."""
+        value = await self._cache.get(storage_key(account, ref))
+        return unpack(account, ref, value, self._clock) if value is not None else None
+
+    async def newer(self, account: Account, state: State) -> State | None:  # noqa: ARG002 - nobody else reads
+        """Return None: there are no others."""
+        return None
+
+    async def put(self, account: Account, state: State, lifetime: float) -> State:
+        """Keep the state."""
+        await self._cache.set(storage_key(account, state.ref), pack(state), lifetime)
+        return state
+
+    async def confirm(self, account: Account, state: State, lifetime: float) -> State:  # noqa: ARG002 - it is kept
+        """Return the state: what has not changed is kept already."""
+        return state
+
+    async def aclose(self) -> None:
+        """Close the cache."""
+        await self._cache.aclose()
