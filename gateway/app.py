@@ -11,7 +11,9 @@ from typing import Any, Final
 from adapters.clock import Clock, SystemClock
 from gateway.core.assembly import Core, open_core
 from gateway.engine.engine import Engine
-from gateway.health import answer_health, answer_plain
+from gateway.health import answer_health, answer_plain, answer_readiness
+from gateway.observe.assembly import Observing
+from gateway.observe.tracing import Tracing
 from gateway.server import Served
 from gateway.settings import Settings
 from gateway.transports.clients import Client
@@ -19,6 +21,7 @@ from gateway.transports.drain import Drain
 from gateway.transports.endpoint import GraphQLEndpoint
 from gateway.transports.responses import Receive, Scope, Send
 from gateway.web.assets import Assets
+from gateway.web.board import BoardPage
 from gateway.web.graphiql import GraphiQL
 from schema.context import Context
 from schema.root import build_schema
@@ -31,14 +34,18 @@ _ASSETS: Final = "/_assets"
 class Gateway:
     """Answers HTTP and WebSocket. `drain.begin()` is the beginning of its end."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None, tracing: Tracing | None = None) -> None:
         self.drain = Drain()
         self._settings = settings
         self._clock = clock or SystemClock()
         self._stack = AsyncExitStack()
+        self._observing = Observing(settings.accounts, tracing)
+        self._access = self._observing.around(self._route, is_logged=settings.log.access)
+        self._core: Core | None = None
         self._graphql: GraphQLEndpoint | None = None
         self._assets = Assets()
         self._page = GraphiQL()
+        self._board = BoardPage()
         self._prefix = settings.server.root_path
 
     @property
@@ -50,7 +57,10 @@ class Gateway:
         """Serve one connection's scope."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-            return
+        else:
+            await self._access(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = self._path(scope)
         if path == "/graphql" and self._graphql is not None:
             answer = self._page if self._page.is_wanted(scope) else self._graphql
@@ -69,22 +79,28 @@ class Gateway:
         if path == "/healthz":
             await answer_health(send, is_good=True)
         elif path == "/readyz":
-            await answer_health(send, is_good=self.is_ready)
+            await answer_readiness(send, self.is_ready, self._facts())
+        elif path == "/metrics" and self._settings.server.metrics:
+            await self._observing.answer(scope, send)
         elif path.startswith(f"{_ASSETS}/"):
             await self._assets({**scope, "path": path, "root_path": _ASSETS}, receive, send)
         elif path == "/graphql":
             await answer_health(send, is_good=False)
         elif path == "/":
-            await answer_plain(send, 307, b"GraphiQL is at /graphql\n", ((b"location", b"graphql"),))
+            await self._board(scope, receive, send)
         else:
             await answer_plain(send, 404, b"Not found: the API is at /graphql\n")
+
+    def _facts(self) -> dict[str, str]:
+        facts = {"draining": "yes" if self.drain.has_begun else "no"}
+        return facts if self._core is None else {**facts, **self._core.facts()}
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
             await self._open()
         except Exception as error:
-            log.exception("the gateway could not start")
+            log.exception("gateway.start_failed")
             await self._stack.aclose()
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
@@ -95,7 +111,10 @@ class Gateway:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _open(self) -> None:
-        core = await self._stack.enter_async_context(open_core(self._settings.core, self._clock))
+        observing = self._observing
+        self._stack.push_async_callback(observing.aclose)
+        opening = open_core(self._settings.core, self._clock, observing.funnel, observing.observation)
+        self._core = core = await self._stack.enter_async_context(opening)
         settings, server = self._settings, self._settings.server
         endpoint = GraphQLEndpoint(
             _engine(settings),
@@ -105,7 +124,9 @@ class Gateway:
             origins=frozenset(server.origins),
             legacy_ws=server.legacy_graphql_ws,
             clock=self._clock,
+            observer=observing.observation,
         )
+        observing.opened(core, endpoint)
         self._stack.push_async_callback(endpoint.aclose)
         self._graphql = endpoint
 
@@ -123,9 +144,9 @@ def _context(core: Core, settings: Settings) -> Callable[[Client], Context]:
     return lambda _: context
 
 
-def create_app(settings: Settings, clock: Clock | None = None) -> Gateway:
+def create_app(settings: Settings, clock: Clock | None = None, tracing: Tracing | None = None) -> Gateway:
     """The gateway with these settings."""
-    return Gateway(settings, clock)
+    return Gateway(settings, clock, tracing)
 
 
 def served(app: Gateway, listener: socket.socket, settings: Settings) -> Served:

@@ -22,7 +22,7 @@ _TYPES: Final = {
     ".svg": "image/svg+xml",
 }
 # A vendored file's path names its version, so its bytes never change; our own files are asked for again each time.
-_CACHE: Final = {"vendor": "public, max-age=31536000, immutable", "static": "no-cache"}
+_CACHE: Final = {"vendor": "public, max-age=31536000, immutable", "static": "no-cache", "board": "no-cache"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Asset:
 
 
 class Assets:
-    """ASGI app for the files below `vendor/` and `static/`, to be mounted at `/_assets`.
+    """ASGI app for the files below `vendor/`, `static/` and `board/`, to be mounted at `/_assets`.
 
     Only the files that were there at the start are served, each by its whole name: a path from a client is looked up,
     never opened. A file is read when it is first asked for and kept (1.6 MB for all of them, 0.7 MB more compressed).
