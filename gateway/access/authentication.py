@@ -1,0 +1,87 @@
+"""The one place that decides who is let in; it can be given other clients while the gateway runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+from adapters.clock import Clock
+from gateway.access.credentials import ticket_of, token_of
+from gateway.access.hosts import is_local_name
+from gateway.access.jwt import JwtVerifier
+from gateway.access.members import LOCAL, Member, stranger
+from gateway.access.tickets import Tickets
+from gateway.access.tokens import ClientSettings, Tokens
+from gateway.transports.clients import Client, Credentials, Unauthorized
+
+_NO_TOKEN: Final = "Show a token: Authorization: Bearer …, or over WebSocket connection_init's payload."  # noqa: S105
+_BAD_TOKEN: Final = "This token is not, or no longer, valid: ask the gateway's operator for one."  # noqa: S105
+_BAD_TICKET: Final = "This ticket was used, or is too old: ask for a new one at /graphql/ticket."
+
+
+class Doorkeeper:
+    """Lets clients in by API token, JWT or ticket; or everybody, where no clients were configured at the start.
+
+    `is_local` says that only this machine reaches the gateway.
+    """
+
+    def __init__(
+        self, clients: Iterable[ClientSettings], jwt: JwtVerifier | None, clock: Clock, *, is_local: bool
+    ) -> None:
+        self._tokens = Tokens(clients)
+        self._jwt = jwt
+        self._clock = clock
+        self._is_local = is_local
+        self.is_open = not self._tokens.members and jwt is None
+        """True where nobody is asked who they are."""
+        self.tickets: Final = Tickets(clock)
+
+    async def __call__(self, shown: Credentials) -> Client:
+        """Who it is. Raises `Unauthorized`."""
+        return self._anyone(shown) if self.is_open else await self._known(shown)
+
+    def replace(self, clients: Iterable[ClientSettings], jwt: JwtVerifier | None) -> None:
+        """Let in others from now on. A gateway that asked for tokens never opens by this: without clients it shuts."""
+        self._tokens = Tokens(clients)
+        self._jwt = jwt
+        self.is_open = self.is_open and not self._tokens.members and jwt is None
+        self.tickets.drop(self.is_out)
+
+    def is_out(self, client: Client) -> bool:
+        """True for somebody who would not be let in again in the same way, with the same accounts."""
+        if self.is_open:
+            return False
+        if not isinstance(client, Member) or not client.proof:
+            return True
+        return client not in self._tokens.members and (self._jwt is None or not self._jwt.vouches_for(client))
+
+    def _anyone(self, shown: Credentials) -> Member:
+        if not self._is_local:
+            return stranger(shown.peer)
+        if not is_local_name(shown.headers):
+            raise Unauthorized(
+                "This gateway has no clients and answers this machine alone, not under a public name: configure "
+                "clients, or set server.allow_anonymous.",
+                code="FORBIDDEN_HOST",
+                status=403,
+                close_code=4403,
+            )
+        return LOCAL
+
+    async def _known(self, shown: Credentials) -> Member:
+        token = token_of(shown)
+        if token is None:
+            ticket = ticket_of(shown)
+            if ticket is None:
+                raise Unauthorized(_NO_TOKEN)
+            member = self.tickets.redeem(ticket)
+            if member is None or (member.expires_at or math.inf) <= self._clock.now().timestamp():
+                raise Unauthorized(_BAD_TICKET)
+            return member
+        member = self._tokens.find(token)
+        if member is None and self._jwt is not None and self._jwt.reads(token):
+            member = await self._jwt.verify(token)
+        if member is None:
+            raise Unauthorized(_BAD_TOKEN, challenge='Bearer error="invalid_token"')
+        return member

@@ -1,0 +1,54 @@
+"""Cross-origin resource sharing: which pages of other origins may ask, and read the answers. By list, never with `*`.
+
+No credentials are allowed along: the gateway knows no cookies, and a token in a header needs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from gateway.transports.responses import Header
+
+_METHODS: Final = b"GET, POST"
+_ALLOWED: Final = b"authorization, content-type, x-request-id, last-event-id, traceparent, apollo-require-preflight"
+_EXPOSED: Final = b"etag, retry-after, x-request-id, www-authenticate"
+_MAX_AGE: Final = b"7200"
+_VARY: Final[Header] = (b"vary", b"Origin")
+
+
+class Cors:
+    """Answers preflights, and says on answers that a listed page may read them."""
+
+    def __init__(self, origins: Iterable[str]) -> None:
+        self._origins = frozenset(origin.lower().encode("latin-1", "replace") for origin in origins)
+
+    def is_preflight(self, method: str, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether a browser asks what a page may send."""
+        return method == "OPTIONS" and b"origin" in headers and b"access-control-request-method" in headers
+
+    def preflight(self, headers: Mapping[bytes, bytes]) -> tuple[Header, ...]:
+        """The headers of the answer to a preflight; without a word about the origin where it is not listed."""
+        allowed = self.headers(headers)
+        if len(allowed) <= 1:
+            return allowed
+        return (
+            allowed[0],
+            (b"vary", b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"),
+            (b"access-control-allow-methods", _METHODS),
+            (b"access-control-allow-headers", _ALLOWED),
+            (b"access-control-max-age", _MAX_AGE),
+        )
+
+    def headers(self, headers: Mapping[bytes, bytes]) -> tuple[Header, ...]:
+        """What is added to the answer of a request with these headers."""
+        if not self._origins:
+            return ()
+        origin = headers.get(b"origin")
+        if origin is None or origin.lower() not in self._origins:
+            return (_VARY,)
+        return (
+            (b"access-control-allow-origin", origin),
+            _VARY,
+            (b"access-control-expose-headers", _EXPOSED),
+        )

@@ -1,0 +1,41 @@
+"""What stands before every route: who the proxies say it is, CORS, and the headers that every answer carries."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.access.cors import Cors
+from gateway.access.headers import guarded
+from gateway.access.proxies import Proxies, is_tls
+from gateway.transports.responses import Message, Scope, Send, header_map
+
+_STARTS: Final = frozenset(("http.response.start", "websocket.http.response.start"))
+
+
+class Guard:
+    """Stands between a server and the application's routes."""
+
+    def __init__(self, cors: Cors, proxies: Proxies) -> None:
+        self._cors = cors
+        self._proxies = proxies
+
+    def admit(self, scope: Scope, send: Send) -> tuple[Scope, Send]:
+        """The scope as it is to be believed, and a `send` that adds what answers lack."""
+        scope = self._proxies.resolve(scope)
+        more = self._cors.headers(header_map(scope["headers"]))
+
+        async def guarding(message: Message) -> None:
+            if message["type"] in _STARTS:
+                message["headers"] = guarded(message.get("headers", ()), more, is_tls=is_tls(scope))
+            await send(message)
+
+        return scope, guarding
+
+    async def is_preflight(self, scope: Scope, send: Send) -> bool:
+        """Answer a browser that asks what a page may send; False for any other request."""
+        headers = header_map(scope["headers"])
+        if scope["type"] != "http" or not self._cors.is_preflight(scope["method"], headers):
+            return False
+        await send({"type": "http.response.start", "status": 204, "headers": [*self._cors.preflight(headers)]})
+        await send({"type": "http.response.body", "body": b""})
+        return True
