@@ -15,13 +15,13 @@ from graphql import GraphQLError
 from graphql.execution.values import VariableValues, get_argument_values
 from graphql.language import FieldNode
 from graphql.pyutils import Undefined
-from graphql.type import is_leaf_type, is_non_null_type
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
 from gateway.compiled.filling import Mark, make_filling
 from gateway.compiled.unfit import Unfit
 from gateway.compiled.variables import variables_in
+from gateway.compiled.wrapping import is_leaf
 
 _PATTERNS: Final = 16
 """Patterns of null and absent variables for which a field keeps a function."""
@@ -39,7 +39,7 @@ class Arguments:
         self._node = node
         found = [name for argument in node.arguments or () for name in variables_in(argument)]
         self.variables: Final = tuple(dict.fromkeys(found))
-        self.is_shareable: Final = all(_is_leaf(argument.type) for argument in definition.args.values())
+        self.is_shareable: Final = all(is_leaf(argument.type) for argument in definition.args.values())
         """True where no resolver could change the values: one reading of them serves any number of calls."""
         self._fillings: dict[tuple[object, ...], Filling | None] = {}
 
@@ -47,9 +47,7 @@ class Arguments:
         """The keyword arguments. Raises what graphql-core and Strawberry raise."""
         coerced = values.coerced
         pattern = tuple([_kind(coerced.get(name, Undefined)) for name in self.variables])
-        filling = self._fillings.get(pattern, Undefined)
-        if filling is Undefined:
-            filling = self._keep(pattern)
+        filling = self._fillings[pattern] if pattern in self._fillings else self._keep(pattern)
         if filling is not None:
             return filling(coerced)
         read = get_argument_values(self._definition, self._node, values, None, hide_suggestions)
@@ -85,7 +83,3 @@ _PRESENT: Final = object()
 
 def _kind(value: object) -> object:
     return value if value is None or value is Undefined else _PRESENT
-
-
-def _is_leaf(type_: Any) -> bool:
-    return is_leaf_type(type_.of_type if is_non_null_type(type_) else type_)

@@ -8,13 +8,15 @@ always graphql-core's own. Resolvers below the root may be called again for it; 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError
 
 from gateway.compiled.counts import Counts
 from gateway.compiled.plan import Plan
+from gateway.compiled.started import Started
+from gateway.engine.executor import PlainExecutor
 
 
 class Bound(dict[int, dict[str, Any]]):
@@ -30,117 +32,91 @@ class Bound(dict[int, dict[str, Any]]):
         return found
 
 
-def planned(base: type[Any], counts: Counts) -> type[Any]:
-    """The executor class of a schema, taught to follow a plan."""
-
-    class Planned(base):
-        plan: Plan
-        bound: Bound
-
-        def follow(self, plan: Plan) -> None:
-            self.plan = plan
-            self.bound = Bound(plan, self.variable_values)
-
-        def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  # as the base has it
-            try:
-                data = self.execute_fields(self.plan.root, self.root_value, None, self.plan.fields, None)
-                if self.is_awaitable(data):
-                    if serially is not None:
-                        # an event of a subscription: who awaits its execution is not who started it
-                        return self._finish(data)
-                    started = _Started(data)
-                    if not started.is_done:
-                        return self._finish(started)
-                    data = started.result
-            except GraphQLError as error:
-                return self._failed(error)
-            return self.build_response(data)
-
-        async def _finish(self, started: Awaitable[Any]) -> ExecutionResult:
-            try:
-                data = await started
-            except GraphQLError as error:
-                return self._failed(error)
-            return self.build_response(data)
-
-        def _failed(self, error: GraphQLError) -> Any:
-            self.collected_errors.add(error, None)
-            return self.build_response(None)
-
-        def execute_field(self, parent_type: Any, source: Any, details: Any, path: Any, position_context: Any) -> Any:
-            root = self.plan.roots.get(id(details))
-            if root is None:
-                return super().execute_field(parent_type, source, details, path, position_context)
-            type_ = root.definition.type
-            info = self.build_resolve_info(root.definition, root.nodes, parent_type, path)
-            try:
-                result = root.resolve(source, info, self.variable_values, hide_suggestions=self.hide_suggestions)
-                if self.is_awaitable(result):
-                    return self.complete_awaitable_value(type_, details, info, path, result, position_context)
-                completed = self.complete_value(type_, details, info, path, result, position_context)
-            except Exception as error:  # noqa: BLE001  # graphql-core places it, whatever it is
-                self.handle_field_error(error, type_, details, path)
-                return None
-            if self.is_awaitable(completed):
-                return self._guarded(completed, type_, details, path)
-            return completed
-
-        async def _guarded(self, completed: Awaitable[Any], type_: Any, details: Any, path: Any) -> Any:
-            try:
-                return await completed
-            except Exception as error:  # noqa: BLE001  # graphql-core places it, whatever it is
-                self.handle_field_error(error, type_, details, path)
-                return None
-
-        def complete_value(
-            self, return_type: Any, details: Any, info: Any, path: Any, result: Any, position_context: Any
-        ) -> Any:
-            project = self.plan.projection(return_type, details, info.return_type)
-            if project is not None and result is not None:
-                try:
-                    completed = project(result, self.bound)
-                except Exception:  # noqa: BLE001  # whatever it is, it is graphql-core's to tell
-                    counts.given_up += 1
-                else:
-                    counts.made += 1
-                    return completed
-            return super().complete_value(return_type, details, info, path, result, position_context)
-
-        def collect_subfields(self, return_type: Any, details: Any) -> Any:
-            return self.plan.subfields(return_type, details)
-
-    return Planned
+_plain: Any = PlainExecutor
+"""Its types are incomplete."""
 
 
-class _Started:
-    """A coroutine that runs at once, up to where it has to wait; awaited in the same task, it goes on from there.
+class PlannedExecutor(_plain):
+    """One run of an operation that has a plan. `follow` is called before anything else."""
 
-    What is at hand is answered without a turn of the event loop.
-    """
+    plan: Plan
+    bound: Bound
+    counts: Counts
 
-    def __init__(self, coroutine: Any) -> None:
-        self._coroutine = coroutine
-        self.result: Any = None
+    def follow(self, plan: Plan, counts: Counts) -> None:
+        """Take a plan for this run."""
+        self.plan = plan
+        self.counts = counts
+        self.bound = Bound(plan, self.variable_values)
+
+    def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  # as the base has it
+        """The result, or an awaitable of it; awaited in the task that asked for it."""
         try:
-            self._waits_for = coroutine.send(None)
-            self.is_done = False
-        except StopIteration as end:
-            self.result = end.value
-            self.is_done = True
+            data = self.execute_fields(self.plan.root, self.root_value, None, self.plan.fields, None)
+            if self.is_awaitable(data):
+                if serially is not None:
+                    # an event of a subscription: who awaits its execution is not who started it
+                    return self._finish(data)
+                started = Started(data)
+                if not started.is_done:
+                    return self._finish(started)
+                data = started.result
+        except GraphQLError as error:
+            return self._failed(error)
+        return self.build_response(data)
 
-    def __await__(self) -> Generator[Any, Any, Any]:
-        waits_for = self._waits_for
-        while True:
+    async def _finish(self, started: Awaitable[Any]) -> ExecutionResult:
+        try:
+            data = await started
+        except GraphQLError as error:
+            return self._failed(error)
+        return self.build_response(data)
+
+    def _failed(self, error: GraphQLError) -> Any:
+        self.collected_errors.add(error, None)
+        return self.build_response(None)
+
+    def execute_field(self, parent_type: Any, source: Any, details: Any, path: Any, position_context: Any) -> Any:
+        """The answer of one field, or an awaitable of it."""
+        root = self.plan.roots.get(id(details))
+        if root is None:
+            return _plain.execute_field(self, parent_type, source, details, path, position_context)
+        type_ = root.definition.type
+        info = self.build_resolve_info(root.definition, root.nodes, parent_type, path)
+        try:
+            result = root.resolve(source, info, self.variable_values, hide_suggestions=self.hide_suggestions)
+            if self.is_awaitable(result):
+                return self.complete_awaitable_value(type_, details, info, path, result, position_context)
+            completed = self.complete_value(type_, details, info, path, result, position_context)
+        except Exception as error:  # noqa: BLE001  # graphql-core places it, whatever it is
+            self.handle_field_error(error, type_, details, path)
+            return None
+        if self.is_awaitable(completed):
+            return self._guarded(completed, type_, details, path)
+        return completed
+
+    async def _guarded(self, completed: Awaitable[Any], type_: Any, details: Any, path: Any) -> Any:
+        try:
+            return await completed
+        except Exception as error:  # noqa: BLE001  # graphql-core places it, whatever it is
+            self.handle_field_error(error, type_, details, path)
+            return None
+
+    def complete_value(
+        self, return_type: Any, details: Any, info: Any, path: Any, result: Any, position_context: Any
+    ) -> Any:
+        """A value as it is answered, or an awaitable of it. Raises what is wrong with it."""
+        project = self.plan.projection(return_type, details, info.return_type)
+        if project is not None and result is not None:
             try:
-                sent = yield waits_for
-            except GeneratorExit:
-                self._coroutine.close()
-                raise
-            except BaseException as error:  # noqa: BLE001  # a cancellation too is the coroutine's to handle
-                step, given = self._coroutine.throw, error
+                completed = project(result, self.bound)
+            except Exception:  # noqa: BLE001  # whatever it is, it is graphql-core's to tell
+                self.counts.given_up += 1
             else:
-                step, given = self._coroutine.send, sent
-            try:
-                waits_for = step(given)
-            except StopIteration as end:
-                return end.value
+                self.counts.made += 1
+                return completed
+        return _plain.complete_value(self, return_type, details, info, path, result, position_context)
+
+    def collect_subfields(self, return_type: Any, details: Any) -> Any:
+        """What is selected on objects of a type."""
+        return self.plan.subfields(return_type, details)

@@ -13,7 +13,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 
-_MADE: Final = f"{GraphQLCoreConverter.from_resolver.__qualname__}.<locals>."
+_MADE: Final = f"{GraphQLCoreConverter.__name__}.from_resolver.<locals>."
 _BASIC: Final = _MADE + "_get_basic_result"
 _SYNC: Final = _MADE + "_resolver"
 _ASYNC: Final = _MADE + "_async_resolver"
@@ -46,10 +46,10 @@ def access_of(definition: Any) -> Attribute | Method | None:
     A field with extensions or permissions, of a class of its own, or whose resolver did not come out of Strawberry's
     converter as expected is none of ours.
     """
-    field = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-    if type(field) is not StrawberryField or field.extensions:
-        return None
+    field: Any = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     made = getattr(definition.resolve, "__qualname__", "")
+    if not _is_ordinary(field):
+        return None
     if field.base_resolver is None:
         return _attribute(field) if made == _BASIC else None
     return _method(field, field.base_resolver) if made in {_SYNC, _ASYNC} else None
@@ -61,6 +61,10 @@ def is_plain(schema: strawberry.Schema) -> bool:
     return not converter._exception_handler_specs  # noqa: SLF001  # Strawberry has no public name for it
 
 
+def _is_ordinary(field: Any) -> bool:
+    return type(field) is StrawberryField and not field.extensions
+
+
 def _attribute(field: StrawberryField) -> Attribute | None:
     name = field.python_name
     if field.default_resolver is not getattr or not name.isidentifier() or iskeyword(name):
@@ -69,13 +73,14 @@ def _attribute(field: StrawberryField) -> Attribute | None:
 
 
 def _method(field: StrawberryField, resolver: Any) -> Method | None:
-    if type(resolver) is not StrawberryResolver or not callable(resolver.wrapped_func):
+    function: Any = resolver.wrapped_func
+    if type(resolver) is not StrawberryResolver or not callable(function):
         return None
     named: tuple[Parameter | None, ...] = (resolver.root_parameter, resolver.parent_parameter)
     info: Parameter | None = resolver.info_parameter
     return Method(
         field=field,
-        function=resolver.wrapped_func,
+        function=function,
         takes_self=resolver.self_parameter is not None,
         source_names=tuple(dict.fromkeys(parameter.name for parameter in named if parameter is not None)),
         info_name=info.name if info is not None else None,

@@ -7,7 +7,7 @@ from dataclasses import MISSING
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 from strawberry.relay.types import GlobalID
@@ -67,7 +67,7 @@ class _Filling:
         if isinstance(type_, StrawberryList):
             if type(value) is not list:
                 raise Unfit
-            return "[" + ", ".join(self.write(each, type_.of_type) for each in value) + "]"
+            return "[" + ", ".join(self.write(each, type_.of_type) for each in cast("list[Any]", value)) + "]"
         return self._leaf(value) if self._is_leaf(type_) else self._input(value, type_)
 
     def _is_leaf(self, type_: Any) -> bool:
@@ -83,7 +83,7 @@ class _Filling:
             raise Unfit
         return self.code.name(value, "value")
 
-    def _input(self, value: Mapping[str, Any], type_: Any) -> str:
+    def _input(self, value: Any, type_: Any) -> str:
         if not has_object_definition(type_) or type(value) is not dict:
             raise Unfit
         definition: Any = type_.__strawberry_definition__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from graphql.type import GraphQLObjectType, is_abstract_type, is_object_type
 from strawberry.schema.schema_converter import GraphQLCoreConverter
@@ -18,10 +18,13 @@ Loop = Callable[[Any, Bound], "list[Any] | None"]
 """Makes the answers of a list of objects of one class; None where another class is among them."""
 
 
+_class_of: Final = cast("Callable[[object], type]", type)
+
+
 class MakeRow(Protocol):
     """Generates the function for objects of a type at one place: for one of them, or for a list."""
 
-    def __call__(self, type_: GraphQLObjectType, *, of: type, is_loop: bool) -> Callable[..., Any]:
+    def __call__(self, type_: GraphQLObjectType, /, *, of: type, is_loop: bool) -> Callable[..., Any]:
         """Raise `Unfit` where the place selects a field that only graphql-core can do."""
         ...
 
@@ -42,14 +45,15 @@ class Objects:
 
     def one(self, value: Any, bound: Bound) -> Any:
         """The answer of one object."""
-        row = self._rows.get(type(value)) or self._row(type(value))
+        of = _class_of(value)
+        row = self._rows.get(of) or self._row(of)
         return row(value, bound)
 
     def many(self, values: Any, bound: Bound) -> list[Any]:
         """The answers of a list of objects, none of them null."""
         if not values:
             return []
-        first = type(values[0])
+        first = _class_of(values[0])
         loop = self._loops.get(first) or self._loop(first)
         made = loop(values, bound)
         return [self.one(value, bound) for value in values] if made is None else made
@@ -105,7 +109,7 @@ def _origin(type_: Any) -> type | None:
     definition = _definition(type_)
     if definition is None or definition.is_type_of is not None or definition.concrete_of is not None:
         return None
-    origin: type = definition.origin
+    origin = cast("type[object]", definition.origin)
     is_own = vars(origin).get("__strawberry_definition__") is definition and definition.name == type_.name
     if definition.is_graphql_generic or not is_own:
         return None

@@ -9,19 +9,14 @@ import strawberry
 from graphql import GraphQLSchema
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, collect_fields, collect_subfields
 from graphql.execution.values import VariableValues
-from graphql.type import (
-    GraphQLObjectType,
-    get_named_type,
-    is_composite_type,
-    is_list_type,
-    is_non_null_type,
-)
+from graphql.type import GraphQLObjectType
 
 from gateway.compiled.arguments import Arguments
 from gateway.compiled.objects import Bound, Objects, classes_of
 from gateway.compiled.roots import Root, root_of
 from gateway.compiled.selection import make_projection, make_row
 from gateway.compiled.unfit import Unfit
+from gateway.compiled.wrapping import item_of, leads_to_objects, named
 from gateway.engine.operation import Operation
 
 Projection = Callable[[Any, Bound], Any]
@@ -80,9 +75,8 @@ class Plan:
         key = id(type_), id(details)
         if key not in self._projections:
             self._seen.append(details)
-            is_offered = any(type_ is each for each in _types_in(field_type))
-            named = get_named_type(field_type)
-            is_known = is_offered and self.objects(named, details).is_known
+            is_offered = any(type_ is each for each in _offered(field_type))
+            is_known = is_offered and self.objects(named(field_type), details).is_known
             self._projections[key] = make_projection(self, type_, details) if is_known else None
         return self._projections[key]
 
@@ -97,16 +91,16 @@ class Plan:
             raise Unfit(name)
         return definition
 
-    def objects(self, named: Any, details: FieldDetailsList) -> Objects:
+    def objects(self, type_: Any, details: FieldDetailsList) -> Objects:
         """The functions for the objects that a field leads to."""
         found = self._objects.get(id(details))
         if found is None:
             self._seen.append(details)
 
-            def make(type_: GraphQLObjectType, *, of: type, is_loop: bool) -> Callable[..., Any]:
-                return make_row(self, type_, details, of=of, is_loop=is_loop)
+            def make(own: GraphQLObjectType, *, of: type, is_loop: bool) -> Callable[..., Any]:
+                return make_row(self, own, details, of=of, is_loop=is_loop)
 
-            found = self._objects[id(details)] = Objects(classes_of(self._core, named), make)
+            found = self._objects[id(details)] = Objects(classes_of(self._core, type_), make)
         return found
 
     def arguments(self, definition: Any, field: Any, details: FieldDetailsList) -> Arguments:
@@ -125,14 +119,11 @@ class Plan:
         return collected
 
 
-def _types_in(field_type: Any) -> list[Any]:
+def _offered(field_type: Any) -> list[Any]:
     """A field's type and the types of the items of its lists, where they are made of objects."""
-    if not is_composite_type(get_named_type(field_type)):
-        return []
     found: list[Any] = []
-    open_type: Any = field_type
+    open_type = field_type if leads_to_objects(field_type) else None
     while open_type is not None:
         found.append(open_type)
-        bare = open_type.of_type if is_non_null_type(open_type) else open_type
-        open_type = bare.of_type if is_list_type(bare) else None
+        open_type = item_of(open_type)
     return found

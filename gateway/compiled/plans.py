@@ -10,12 +10,11 @@ import strawberry
 from graphql.execution.values import VariableValues
 
 from gateway.compiled.counts import Counts
-from gateway.compiled.executor import planned
+from gateway.compiled.executor import PlannedExecutor
 from gateway.compiled.fields import is_plain
 from gateway.compiled.plan import Plan
 from gateway.compiled.unfit import Unfit
 from gateway.compiled.variables import deciding_variables
-from gateway.engine.executor import PlainExecutor
 from gateway.engine.operation import Operation, Prepared
 
 _VARIANTS: Final = 16
@@ -46,7 +45,6 @@ class Plans:
         self._after = after
         self._is_plain = is_plain(schema)
         self.counts: Final = Counts()
-        self._class = planned(PlainExecutor, self.counts)
 
     def executor(self, prepared: Prepared) -> Callable[..., Any] | None:
         """What makes the executor of one run out of what graphql-core's own takes; None where that one is to do it."""
@@ -62,8 +60,8 @@ class Plans:
         return partial(self._follow, plan)
 
     def _follow(self, plan: Plan, *args: Any, **more: Any) -> Any:
-        executor = self._class(*args, **more)
-        executor.follow(plan)
+        executor = PlannedExecutor(*args, **more)
+        executor.follow(plan, self.counts)
         return executor
 
     def _plan(self, kept: _Kept, operation: Operation, values: VariableValues) -> Plan | None:

@@ -7,14 +7,15 @@ from typing import Any, Protocol
 
 import msgspec
 from graphql.execution.collect_fields import FieldDetailsList
-from graphql.type import GraphQLObjectType, is_leaf_type, is_list_type, is_non_null_type
+from graphql.type import GraphQLObjectType
 
 from gateway.compiled.arguments import Arguments
 from gateway.compiled.code import Code
 from gateway.compiled.fields import Attribute, Method, access_of
 from gateway.compiled.leaves import write_leaf
 from gateway.compiled.objects import CAST, Objects
-from gateway.compiled.unfit import Unfit
+from gateway.compiled.unfit import Unfit, drop
+from gateway.compiled.wrapping import bare, is_leaf, is_nullable, item_of
 from gateway.engine.operation import NO_VALUES
 
 
@@ -29,7 +30,7 @@ class Place(Protocol):
         """The definition of a field. Raises `Unfit` where there is none."""
         ...
 
-    def objects(self, named: Any, details: FieldDetailsList) -> Objects:
+    def objects(self, type_: Any, details: FieldDetailsList) -> Objects:
         """The functions for objects that a field leads to."""
         ...
 
@@ -90,11 +91,19 @@ def _write_field(code: Code, place: Place, type_: GraphQLObjectType, details: Fi
     value = code.fresh()
     if isinstance(access, Attribute):
         code.line(f"{value} = item.{access.name}")
+        _write_value(code, place, definition.type, details, value)
     elif isinstance(access, Method) and not access.is_async and access.info_name is None:
-        code.line(f"{value} = {_call(code, place, definition, access, details)}")
+        answered = code.fresh()
+        code.line(f"{answered} = {value} = {_call(code, place, definition, access, details)}")
+        code.line("try:")
+        code.indent()
+        _write_value(code, place, definition.type, details, value)
+        code.indent(-1)
+        code.line("except Exception:")
+        code.line(f"    {code.name(drop, 'drop')}({answered})")
+        code.line("    raise")
     else:
         raise Unfit(name)
-    _write_value(code, place, definition.type, details, value)
     return value
 
 
@@ -116,27 +125,26 @@ def _given(code: Code, place: Place, arguments: Arguments) -> str:
 
 
 def _write_value(code: Code, place: Place, type_: Any, details: FieldDetailsList, value: str) -> None:
-    nullable = not is_non_null_type(type_)
-    inner = type_ if nullable else type_.of_type
-    if is_leaf_type(inner):
-        write_leaf(code, inner, value, nullable=nullable)
+    nullable = is_nullable(type_)
+    if is_leaf(type_):
+        write_leaf(code, bare(type_), value, nullable=nullable)
         return
     if nullable:
         code.line(f"if {value} is not None:")
         code.indent()
-    if is_list_type(inner):
-        _write_list(code, place, inner.of_type, details, value)
+    item = item_of(type_)
+    if item is not None:
+        _write_list(code, place, item, details, value)
     else:
-        code.line(f"{value} = {code.name(place.objects(inner, details).one, 'one')}({value}, bound)")
+        code.line(f"{value} = {code.name(place.objects(bare(type_), details).one, 'one')}({value}, bound)")
     if nullable:
         code.indent(-1)
 
 
 def _write_list(code: Code, place: Place, item: Any, details: FieldDetailsList, value: str) -> None:
     code.line(f"if type({value}) is not list and type({value}) is not tuple: raise {code.name(Unfit, 'unfit')}")
-    inner = item.of_type if is_non_null_type(item) else None
-    if inner is not None and not is_leaf_type(inner) and not is_list_type(inner):
-        code.line(f"{value} = {code.name(place.objects(inner, details).many, 'many')}({value}, bound)")
+    if not is_nullable(item) and not is_leaf(item) and item_of(item) is None:
+        code.line(f"{value} = {code.name(place.objects(bare(item), details).many, 'many')}({value}, bound)")
         return
     made, each = code.fresh(), code.fresh()
     code.line(f"{made} = []")
