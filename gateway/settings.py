@@ -24,6 +24,7 @@ from adapters.base import Account
 from adapters.upstream import UpstreamLimits
 from gateway.config.accounts import read_accounts
 from gateway.config.limits import Clients, Documents, Queries
+from gateway.config.log import LogSettings
 from gateway.config.mistakes import Mistakes
 from gateway.config.references import References
 from gateway.config.sources import Environment, TomlFile, as_json
@@ -55,6 +56,7 @@ class ServerSettings(BaseModel):
         default=(), description="Web origins whose pages may use the gateway beside its own: https://shop.example"
     )
     legacy_graphql_ws: bool = Field(default=False, description="Speak the old graphql-ws protocol too")
+    metrics: bool = Field(default=True, description="Answer /metrics, for Prometheus, to everyone who can reach it")
 
     @property
     def is_local(self) -> bool:
@@ -85,6 +87,7 @@ class Settings(BaseSettings):
     limits: Clients = _section()
     documents: Documents = _section()
     queries: Queries = _section()
+    log: LogSettings = _section()
 
     @property
     def core(self) -> CoreSettings:

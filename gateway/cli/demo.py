@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 from typing import Any, Final
 
 from gateway import server
 from gateway.app import create_app, served
 from gateway.cli.console import complain
 from gateway.cli.exits import Exit
-from gateway.cli.logs import log_to_stderr
 from gateway.cli.serve import port
+from gateway.config.log import LogSettings
+from gateway.observe.logs import log_to_stderr
 from gateway.sandbox.accounts import sandbox_accounts
 from gateway.sandbox.app import create_sandbox
 from gateway.settings import make_settings
@@ -66,7 +66,7 @@ def add(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve both until SIGTERM or Ctrl-C."""
-    log_to_stderr(logging.WARNING)
+    log_to_stderr(LogSettings(level="warning"))
     try:
         listener = server.listen(_HOST, arguments.port)
         sandbox = server.Served(create_sandbox(), server.listen(_HOST, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 from gateway import server
@@ -10,7 +11,8 @@ from gateway.app import create_app, served
 from gateway.cli.configuration import add_config, load
 from gateway.cli.console import complain, say
 from gateway.cli.exits import Exit
-from gateway.cli.logs import log_to_stderr
+from gateway.observe.logs import log_to_stderr
+from gateway.observe.tracing import TracingError, tracing_of
 from gateway.settings import Settings
 
 
@@ -36,13 +38,14 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config, {"server": {key: value for key, value in given.items() if value is not None}})
     if settings is None:
         return Exit.USAGE
-    log_to_stderr()
+    log_to_stderr(settings.log)
     try:
+        tracing = tracing_of(os.environ)
         listener = server.listen(settings.server.host, settings.server.port)
-    except server.AddressError as error:
+    except (server.AddressError, TracingError) as error:
         complain(str(error))
         return Exit.USAGE
-    service = served(create_app(settings), listener, settings)
+    service = served(create_app(settings, tracing=tracing), listener, settings)
     return server.run(server.serve([service], lambda: _say_ready(service, settings)))
 
 

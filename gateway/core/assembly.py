@@ -54,6 +54,13 @@ class Core:
 
     batches: Batches
     watches: Watches
+    store: Store | None = None
+
+    def facts(self) -> dict[str, str]:
+        """What the core stands on, in words: for a page about the gateway's health."""
+        if self.store is None:
+            return {"store": "off"}
+        return {"store": "usable" if self.store.is_open else "unusable, see the log"}
 
 
 @asynccontextmanager
@@ -81,4 +88,4 @@ async def open_core(
         watches = Watches(batches, archive, clock, settings.watch, polling, Alone(), observer)
         stack.push_async_callback(watches.aclose)
         await watches.open(await archive.watched())
-        yield Core(batches, watches)
+        yield Core(batches, watches, store)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from dataclasses import dataclass
 
 from adapters.clock import Clock
@@ -36,7 +37,8 @@ class Poller:
         self._slots = asyncio.Semaphore(most)
         self._seen: dict[BatchRef, str] = {}
         self._polls: set[asyncio.Task[None]] = set()
-        self._task: asyncio.Task[None] = asyncio.ensure_future(self._run())
+        # nobody's: a request that began the first watch must not stand in the log and the trace of all that follow
+        self._task: asyncio.Task[None] = asyncio.get_running_loop().create_task(self._run(), context=Context())
 
     def add(self, ref: BatchRef, born: float, read: float | None, *, is_attended: bool) -> None:
         """Poll this batch from now on. `born` is when its watch began, `read` when it was last read, if ever."""

@@ -1,0 +1,77 @@
+"""Observation put together for one gateway: who is told, what is around each request, and what `/metrics` answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from prometheus_client.core import InfoMetricFamily, Metric
+
+from adapters.base import Account
+from adapters.clock import Clock
+from adapters.http import Funnel
+from adapters.upstream import UpstreamLimits
+from gateway.core.assembly import Core, MakeFunnel
+from gateway.observe.access import Access, App
+from gateway.observe.instruments import PREFIX, gauge
+from gateway.observe.metrics import Metrics
+from gateway.observe.observation import Observation
+from gateway.observe.situation import Situation
+from gateway.observe.tracing import Tracing
+from gateway.transports.endpoint import GraphQLEndpoint
+from gateway.transports.responses import Scope, Send
+from gateway.version import VERSION
+
+
+class Observing:
+    """Open it with `opened`, close it with `aclose`."""
+
+    def __init__(self, accounts: Sequence[Account], tracing: Tracing | None = None) -> None:
+        self.metrics: Final = Metrics({account.name: account.marketplace for account in accounts})
+        self.observation: Final = Observation(self.metrics, tracing)
+        self._tracing = tracing
+        self.metrics.add(_about)
+
+    def around(self, app: App, *, is_logged: bool) -> Access:
+        """The application with ids, log, counters and traces of its requests."""
+        return Access(app, self.metrics, self._tracing, is_logged=is_logged)
+
+    @property
+    def funnel(self) -> MakeFunnel:
+        """Makes a funnel that tells of its calls."""
+
+        def make(accounts: Sequence[Account], clock: Clock, limits: UpstreamLimits) -> Funnel:
+            return Funnel(accounts, clock=clock, upstream=limits, observer=self.observation)
+
+        return make
+
+    def opened(self, core: Core, endpoint: GraphQLEndpoint) -> None:
+        """Tell of these from now on."""
+        self.metrics.add(Situation(core, self.metrics.marketplaces).families)
+        self.metrics.add(lambda: _held(endpoint.dump))
+
+    async def answer(self, scope: Scope, send: Send) -> None:
+        """Answer `/metrics`."""
+        accept = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"accept"), "")
+        body, content_type = self.metrics.scrape(accept)
+        headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [*headers, (b"cache-control", b"no-store")]}
+        )
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def aclose(self) -> None:
+        """Send the traces that are left."""
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
+
+
+def _about() -> Iterable[Metric]:
+    yield InfoMetricFamily(f"{PREFIX}build", "The gateway's version", {"version": VERSION})
+
+
+def _held(dump: Callable[[], dict[str, int]]) -> Iterable[Metric]:
+    held = dump()
+    yield gauge("sockets", "WebSockets that are open", [], {(): float(held["sockets"])})
+    yield gauge("clients_held", "Requests, streams and sockets that are open", [], {(): float(held["live"])})

@@ -1,0 +1,99 @@
+"""The log: events named `dotted.words` with fields, an object a line for machines, a coloured line for people.
+
+Code anywhere logs with the standard library: `log.info("watch.ended", extra={"fields": {"why": "terminal"}})`.
+Whatever text an event holds is escaped here, so that no id and no marketplace can write a line of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO, cast
+
+import msgspec
+
+from gateway.config.log import LogSettings
+from gateway.observe.request_id import CURRENT
+from gateway.observe.text import shown
+
+_OURS: Final = ("gateway", "adapters", "schema")
+_encode: Final = msgspec.json.Encoder(enc_hook=str).encode
+_COLOURS: Final = {"DEBUG": "2", "INFO": "36", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
+
+
+def log_to_stderr(settings: LogSettings, stream: TextIO | None = None, environ: Mapping[str, str] = os.environ) -> None:
+    """Send the gateway's log to stderr, and of what libraries say only their warnings: the rest names sellers."""
+    target = stream or sys.stderr
+    handler = logging.StreamHandler(target)
+    is_terminal = target.isatty()
+    if settings.format == "pretty" or (settings.format == "auto" and is_terminal):
+        handler.setFormatter(PrettyFormatter(has_colours=is_terminal and "NO_COLOR" not in environ))
+    else:
+        handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(settings.level.upper())
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object, on one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": shown(record.getMessage()),
+            "logger": record.name,
+        }
+        if (request_id := CURRENT.get(None)) is not None:
+            line["request_id"] = request_id
+        for name, value in fields_of(record).items():
+            line.setdefault(name, value)
+        if record.exc_info:
+            line["exception"] = _lines(self.formatException(record.exc_info))
+        return _encode(line).decode()
+
+
+class PrettyFormatter(logging.Formatter):
+    """One line for people; an exception's trace below it."""
+
+    def __init__(self, *, has_colours: bool) -> None:
+        super().__init__()
+        self._has_colours = has_colours
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S.%f")[:-3]
+        told = dict(fields_of(record))
+        if (request_id := CURRENT.get(None)) is not None:
+            told.setdefault("request_id", request_id)
+        pairs = " ".join(f"{self._paint('2', f'{name}=')}{_value(value)}" for name, value in told.items())
+        level = self._paint(_COLOURS.get(record.levelname, "0"), f"{record.levelname:<7}")
+        line = f"{self._paint('2', at)} {level} {shown(record.getMessage()):<22} {pairs}".rstrip()
+        return f"{line}\n{_lines(self.formatException(record.exc_info))}" if record.exc_info else line
+
+    def _paint(self, colour: str, text: str) -> str:
+        return f"\033[{colour}m{text}\033[0m" if self._has_colours else text
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    """The fields of an event, their texts escaped."""
+    found = getattr(record, "fields", None)
+    if not isinstance(found, Mapping):
+        return {}
+    told = cast("Mapping[str, Any]", found)
+    return {name: shown(value) if isinstance(value, str) else value for name, value in told.items()}
+
+
+def _value(value: object) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f'"{text}"' if " " in text or not text else text
+
+
+def _lines(text: str) -> str:
+    """Several lines of foreign text, each escaped."""
+    return "\n".join(shown(line, 2_000) for line in text.splitlines())
