@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -86,6 +87,28 @@ def _specificity(accepted: _Range, media: Media) -> int:
 
 def _unquoted(value: str) -> str:
     return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') and value.endswith('"') else value
+
+
+def plain(accepted: Sequence[Media]) -> Media:
+    """The media type of an answer that is no stream, whatever the client would rather have."""
+    return next((media for media in accepted if not media.streams), Media.JSON)
+
+
+def for_results(accepted: Sequence[Media], kind: str) -> Media | None:
+    """The media type for an operation's results; None for a subscription of a client that takes no stream."""
+    if kind != "subscription":
+        return accepted[0]
+    return next((media for media in accepted if media.streams), None)
+
+
+def for_errors(accepted: Sequence[Media]) -> Media:
+    """Where to say that an operation cannot run.
+
+    An EventSource sees no body but an event's; Apollo's clients read plain answers where they accept them.
+    """
+    if accepted[0] is Media.EVENTS or all(media is Media.MULTIPART for media in accepted):
+        return accepted[0]
+    return plain(accepted)
 
 
 def is_json(content_type: bytes) -> bool:
