@@ -1,0 +1,107 @@
+"""Answers that are shared: encoded once, sent again while asking again would show the very same.
+
+An answer belongs to an operation with its variables and to what a client may see. It is sent again only where every
+reading that went into it is still the one that the same question would be shown, fresh by the same rules and at once.
+Answers with errors, with states that are not fresh, or with anything but readings of batches are never shared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Final, NamedTuple
+
+from gateway.compiled.notes import Notes, Shown, noting
+from gateway.core.batches import Batches
+from gateway.engine.operation import Operation, Prepared
+from schema.context import Context
+
+_Key = tuple[Operation, bytes, Hashable]
+Make = Callable[[Prepared, Any], "bytes | Awaitable[bytes]"]
+
+_ENTRY: Final = 800
+"""Bytes of records around an answer."""
+_READING: Final = 250
+"""Bytes of the note of one reading."""
+_CHARACTER: Final = 80
+"""Bytes that a document takes for each character of its text: it lives as long as an answer to it is kept."""
+
+
+class _Answer(NamedTuple):
+    encoded: bytes
+    shown: tuple[Shown, ...]
+
+
+class SharedAnswers:
+    """Keeps answers within `max_bytes`, least recently used out first.
+
+    `share` says what a context may see: contexts that give equal values may be sent the same answer.
+    """
+
+    def __init__(self, share: Callable[[Any], Hashable], max_bytes: int = 64 * 1024 * 1024) -> None:
+        self._share = share
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[_Key, _Answer] = OrderedDict()
+        self._operations: Counter[Operation] = Counter()
+        self.bytes = 0
+        self.hits = 0
+        self.misses = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def run(self, prepared: Prepared, context: Context, make: Make) -> bytes | Awaitable[bytes]:
+        """The answer that is kept, or what `make` answers."""
+        key = (*prepared.identity(), self._share(context))
+        kept = self._kept.get(key)
+        if kept is not None:
+            if _is_current(kept, context.batches):
+                self._kept.move_to_end(key)
+                self.hits += 1
+                return kept.encoded
+            self._drop(key)
+        self.misses += 1
+        notes = Notes()
+        made = make(prepared, noting(context, notes))
+        if isinstance(made, bytes):
+            return self._keep(key, notes, made, context.batches)
+        return self._finish(key, notes, made, context.batches)
+
+    async def _finish(self, key: _Key, notes: Notes, making: Awaitable[bytes], batches: Batches) -> bytes:
+        return self._keep(key, notes, await making, batches)
+
+    def _keep(self, key: _Key, notes: Notes, encoded: bytes, batches: Batches) -> bytes:
+        answer = _Answer(encoded, tuple(dict.fromkeys(notes.shown)))
+        # an answer is an object, `{"data":{…}}`; one with errors ends with their list, `{"data":…,"errors":[…]}`
+        is_good = notes.is_shareable and answer.shown and encoded.endswith(b"}}")
+        if is_good and _weight(key, answer) * 4 <= self._max_bytes and _is_current(answer, batches):
+            self._drop(key)
+            self._kept[key] = answer
+            self._operations[key[0]] += 1
+            self.bytes += _weight(key, answer) + (_weight_of(key[0]) if self._operations[key[0]] == 1 else 0)
+            while self.bytes > self._max_bytes:
+                self._drop(next(iter(self._kept)))
+        return encoded
+
+    def _drop(self, key: _Key) -> None:
+        dropped = self._kept.pop(key, None)
+        if dropped is None:
+            return
+        self.bytes -= _weight(key, dropped)
+        self._operations[key[0]] -= 1
+        if not self._operations[key[0]]:
+            del self._operations[key[0]]
+            self.bytes -= _weight_of(key[0])
+
+
+def _is_current(answer: _Answer, batches: Batches) -> bool:
+    return all(shown.is_current(batches) for shown in answer.shown)
+
+
+def _weight(key: _Key, answer: _Answer) -> int:
+    return _ENTRY + len(key[1]) + len(answer.encoded) + _READING * len(answer.shown)
+
+
+def _weight_of(operation: Operation) -> int:
+    location = operation.node.loc
+    return 0 if location is None else _CHARACTER * len(location.source.body)
