@@ -9,6 +9,9 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from adapters.clock import Clock, SystemClock
+from gateway.access.assembly import Entrance
+from gateway.access.desk import PATH
+from gateway.access.members import Member
 from gateway.core.assembly import Core, open_core
 from gateway.engine.engine import Engine
 from gateway.health import answer_health, answer_plain, answer_readiness
@@ -47,6 +50,7 @@ class Gateway:
         self._page = GraphiQL()
         self._board = BoardPage()
         self._prefix = settings.server.root_path
+        self._entrance = Entrance(settings, self._clock)
 
     @property
     def is_ready(self) -> bool:
@@ -58,13 +62,22 @@ class Gateway:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
+            scope, send = self._entrance.guard.admit(scope, send)
             await self._access(scope, receive, send)
+
+    async def reload(self, settings: Settings) -> None:
+        """Let in the clients of these settings from now on, and end the streams of those that are out; no others."""
+        await self._entrance.reload(settings)
+        if self._graphql is not None:
+            self._graphql.end_clients(self._entrance.doorkeeper.is_out)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = self._path(scope)
+        if await self._entrance.guard.is_preflight(scope, send):
+            return
         if path == "/graphql" and self._graphql is not None:
-            answer = self._page if self._page.is_wanted(scope) else self._graphql
-            await answer(scope, receive, send)
+            is_page = self._settings.server.graphiql and self._page.is_wanted(scope)
+            await (self._page if is_page else self._graphql)(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 4404, "reason": "WebSockets are answered at /graphql"})
         else:
@@ -84,6 +97,8 @@ class Gateway:
             await self._observing.answer(scope, send)
         elif path.startswith(f"{_ASSETS}/"):
             await self._assets({**scope, "path": path, "root_path": _ASSETS}, receive, send)
+        elif path == PATH:
+            await self._entrance.desk(scope, receive, send)
         elif path == "/graphql":
             await answer_health(send, is_good=False)
         elif path == "/":
@@ -115,13 +130,18 @@ class Gateway:
         self._stack.push_async_callback(observing.aclose)
         opening = open_core(self._settings.core, self._clock, observing.funnel, observing.observation)
         self._core = core = await self._stack.enter_async_context(opening)
-        settings, server = self._settings, self._settings.server
+        settings, server, entrance = self._settings, self._settings.server, self._entrance
+        self._stack.push_async_callback(entrance.aclose)
         endpoint = GraphQLEndpoint(
-            _engine(settings),
+            _engine(settings, entrance),
             _context(core, settings),
             limits=settings.limits,
             drain=self.drain,
-            origins=frozenset(server.origins),
+            authenticate=entrance.doorkeeper,
+            admit=None if entrance.rates is None else entrance.rates.take,
+            caching=entrance.caching,
+            origins=frozenset(server.cors_origins),
+            socket_origins=frozenset(server.allowed_origins),
             legacy_ws=server.legacy_graphql_ws,
             clock=self._clock,
             observer=observing.observation,
@@ -131,17 +151,25 @@ class Gateway:
         self._graphql = endpoint
 
 
-def _engine(settings: Settings) -> Engine:
+def _engine(settings: Settings, entrance: Entrance) -> Engine:
     def scope(context: Any) -> Any:
         return context.scope
 
     schema = build_schema(suggestions=settings.documents.suggestions)
-    return Engine(schema, settings.documents, share=scope)
+    return Engine(schema, settings.documents, share=scope, find=entrance.documents)
 
 
 def _context(core: Core, settings: Settings) -> Callable[[Client], Context]:
-    context = Context(core.batches, core.watches, limits=settings.queries)
-    return lambda _: context
+    everything = Context(core.batches, core.watches, limits=settings.queries)
+
+    def context(client: Client) -> Context:
+        if not isinstance(client, Member):
+            raise TypeError("a client without accounts of its own came past the door")
+        if client.scope == everything.scope:
+            return everything
+        return Context(core.batches, core.watches, client.scope, settings.queries)
+
+    return context
 
 
 def create_app(settings: Settings, clock: Clock | None = None, tracing: Tracing | None = None) -> Gateway:

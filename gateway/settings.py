@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import platformdirs
 from pydantic import (
@@ -22,7 +23,12 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from adapters.base import Account
 from adapters.upstream import UpstreamLimits
+from gateway.access.persisted import DocumentStoreSettings
+from gateway.access.proxies import network
+from gateway.access.tokens import ClientSettings
+from gateway.config.access import AuthSettings, anchored, check_access, profile_defaults
 from gateway.config.accounts import read_accounts
+from gateway.config.clients import check_accounts, read_clients
 from gateway.config.limits import Clients, Documents, Queries
 from gateway.config.log import LogSettings
 from gateway.config.mistakes import Mistakes
@@ -35,6 +41,7 @@ from gateway.core.store import StoreLimits
 from gateway.core.watched import WatchLimits
 
 DEFAULT_FILE: Final = "gateway.toml"
+_ORIGIN: Final = re.compile(r"https?://[^/?#\s@*]+")
 
 
 class ServerSettings(BaseModel):
@@ -52,11 +59,43 @@ class ServerSettings(BaseModel):
     allow_anonymous: bool = Field(
         default=False, description="Answer other machines though no clients are configured: everyone sees every account"
     )
-    origins: tuple[str, ...] = Field(
-        default=(), description="Web origins whose pages may use the gateway beside its own: https://shop.example"
+    profile: Literal["development", "production"] = Field(
+        default="development", description="production switches introspection, GraphiQL and suggestions off"
     )
+    graphiql: bool = Field(default=True, description="Show GraphiQL to browsers that open /graphql")
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description="Web origins whose pages may ask over HTTP beside the gateway's own: https://a.example"
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        default=(), description="Web origins whose pages may open WebSockets beside the gateway's own"
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description="Addresses of reverse proxies whose X-Forwarded-For and -Proto are believed: 10.0.0.0/8"
+    )
+    cache_max_age: int = Field(
+        default=60, ge=0, description="Seconds for which browsers may keep answers to GET about ended batches"
+    )
+    cache_shared: bool = Field(default=False, description="Let a CDN keep those answers too, apart for each token")
     legacy_graphql_ws: bool = Field(default=False, description="Speak the old graphql-ws protocol too")
     metrics: bool = Field(default=True, description="Answer /metrics, for Prometheus, to everyone who can reach it")
+
+    @field_validator("cors_origins", "allowed_origins")
+    @classmethod
+    def _are_origins(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if not _ORIGIN.fullmatch(value):
+                raise ValueError("must name origins one by one, as browsers send them: https://shop.example")
+        return values
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            try:
+                network(value)
+            except ValueError:
+                raise ValueError("must hold addresses or networks: 10.0.0.0/8") from None
+        return values
 
     @property
     def is_local(self) -> bool:
@@ -80,6 +119,8 @@ class Settings(BaseSettings):
 
     server: ServerSettings = _section()
     accounts: tuple[SerializeAsAny[Account], ...] = ()
+    clients: tuple[ClientSettings, ...] = ()
+    auth: AuthSettings = _section()
     cache: Lifetimes = _section()
     upstream: UpstreamLimits = _section()
     watch: WatchLimits = _section()
@@ -88,6 +129,12 @@ class Settings(BaseSettings):
     documents: Documents = _section()
     queries: Queries = _section()
     log: LogSettings = _section()
+    persisted: DocumentStoreSettings = _section()
+
+    @property
+    def asks_for_tokens(self) -> bool:
+        """True where clients have to show who they are."""
+        return bool(self.clients) or self.auth.jwt is not None
 
     @property
     def core(self) -> CoreSettings:
@@ -131,6 +178,9 @@ def load_settings(
     mistakes.raise_any()
     file.resolve(References(environ, path.parent, mistakes))
     file.replace("accounts", lambda rows: read_accounts(rows, mistakes))
+    file.replace("clients", lambda rows: read_clients(rows, mistakes))
+    file.replace("auth", lambda table: anchored(table, ("jwt", "jwks"), path.parent))
+    file.replace("persisted", lambda table: anchored(table, ("trusted",), path.parent))
     given = InitSettingsSource(Settings, dict(overrides or {}))
     return _validated((given, Environment(Settings, environ, mistakes), file), mistakes)
 
@@ -142,16 +192,21 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     """
     mistakes = Mistakes("settings")
     accounts = read_accounts(list(values.get("accounts", ())), mistakes)
+    clients = read_clients(list(values.get("clients", ())), mistakes)
     mistakes.raise_any()
-    return _validated((InitSettingsSource(Settings, {**values, "accounts": accounts}),), mistakes)
+    given = {**values, "accounts": accounts, "clients": clients}
+    return _validated((InitSettingsSource(Settings, given),), mistakes)
 
 
 def _validated(sources: Sequence[PydanticBaseSettingsSource], mistakes: Mistakes) -> Settings:
     # pydantic-settings' own door for sources that are made beforehand: ours must know the path and the environ
-    ready: dict[str, Any] = {"_build_sources": (tuple(sources), {})}
+    defaults = InitSettingsSource(Settings, profile_defaults([source() for source in sources]))
+    ready: dict[str, Any] = {"_build_sources": ((*sources, defaults), {})}
     try:
         settings = Settings(**ready)
         _check_exposure(settings, mistakes)
+        check_access(settings.auth, settings.persisted, mistakes)
+        check_accounts(settings.clients, [account.name for account in settings.accounts], mistakes)
     except ValidationError as error:
         for loc, words in findings(error, Settings):
             mistakes.add(loc, words)
@@ -162,9 +217,9 @@ def _validated(sources: Sequence[PydanticBaseSettingsSource], mistakes: Mistakes
 
 def _check_exposure(settings: Settings, mistakes: Mistakes) -> None:
     server = settings.server
-    if not server.is_local and not server.allow_anonymous:
+    if not server.is_local and not settings.asks_for_tokens and not server.allow_anonymous:
         mistakes.add(
             ("server", "host"),
-            "lets other machines in, and everyone there would see every account: keep 127.0.0.1, or set "
-            "server.allow_anonymous = true",
+            "lets other machines in, and everyone there would see every account: configure [[clients]], keep "
+            "127.0.0.1, or set server.allow_anonymous = true",
         )

@@ -28,13 +28,11 @@ class Cors:
         return method == "OPTIONS" and b"origin" in headers and b"access-control-request-method" in headers
 
     def preflight(self, headers: Mapping[bytes, bytes]) -> tuple[Header, ...]:
-        """The headers of the answer to a preflight; without a word about the origin where it is not listed."""
-        allowed = self.headers(headers)
-        if len(allowed) <= 1:
-            return allowed
+        """What the answer to a preflight says besides `headers`: nothing where the origin is not listed."""
+        if not self._is_listed(headers):
+            return ()
         return (
-            allowed[0],
-            (b"vary", b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"),
+            (b"vary", b"Access-Control-Request-Method, Access-Control-Request-Headers"),
             (b"access-control-allow-methods", _METHODS),
             (b"access-control-allow-headers", _ALLOWED),
             (b"access-control-max-age", _MAX_AGE),
@@ -44,11 +42,13 @@ class Cors:
         """What is added to the answer of a request with these headers."""
         if not self._origins:
             return ()
-        origin = headers.get(b"origin")
-        if origin is None or origin.lower() not in self._origins:
+        if not self._is_listed(headers):
             return (_VARY,)
         return (
-            (b"access-control-allow-origin", origin),
+            (b"access-control-allow-origin", headers[b"origin"]),
             _VARY,
             (b"access-control-expose-headers", _EXPOSED),
         )
+
+    def _is_listed(self, headers: Mapping[bytes, bytes]) -> bool:
+        return headers.get(b"origin", b"").lower() in self._origins

@@ -98,6 +98,8 @@ def digest(text: str) -> str:
 
 def _key(request: OperationRequest) -> str | None:
     """The hash that a request names, or None for one that brings its text alone."""
+    if request.document_id is not None:
+        return request.document_id.removeprefix("sha256:")
     found = (request.extensions or {}).get("persistedQuery")
     if found is None:
         return None

@@ -33,11 +33,22 @@ class Plans(Protocol):
         ...
 
 
+class Answers(Protocol):
+    """Knows when an answer that was made before may be sent again."""
+
+    def run(
+        self, prepared: Prepared, context: Any, make: Callable[[Prepared, Any], bytes | Awaitable[bytes]]
+    ) -> bytes | Awaitable[bytes]:
+        """An encoded answer: one that is kept, or what `make` answers."""
+        ...
+
+
 class Engine:
     """Prepares and runs operations.
 
     `share` says what a context may see: subscribers whose contexts give equal values are sent the same bytes for an
     event that carries a `share_key`. Without it every subscriber's updates are made for it alone.
+    `find` puts the text into requests that name their document by other means; it raises `RequestError`.
     """
 
     def __init__(
@@ -48,6 +59,8 @@ class Engine:
         bounds: CacheBounds | None = None,
         share: Callable[[Any], Hashable] | None = None,
         plans: Plans | None = None,
+        answers: Answers | None = None,
+        find: Callable[[OperationRequest], OperationRequest] | None = None,
     ) -> None:
         loose = cast("Any", schema)
         if loose.extensions or loose.directives or loose.config.enable_experimental_incremental_execution:
@@ -58,9 +71,13 @@ class Engine:
         self._share = share
         self._updates = SharedUpdates()
         self._plans = plans
+        self._answers = answers
+        self._find = find
 
     def prepare(self, request: OperationRequest) -> Prepared:
         """The operation that is asked for, checked against schema and limits. Raises `RequestError`."""
+        if self._find is not None:
+            request = self._find(request)
         if request.query is None:
             raise RequestError.of("BAD_REQUEST", "The request has no `query`.", is_well_formed=False)
         bare = self._documents.get(request.query).operation(request.operation_name)
@@ -76,8 +93,13 @@ class Engine:
         return prepared
 
     def run(self, prepared: Prepared, context: object) -> bytes | Awaitable[bytes]:
-        """Execute a query or mutation: the encoded result, at once where no resolver has to wait. Never fails."""
-        return self._execute(self._executor(prepared, context).execute_operation)
+        """Execute a query or mutation: the encoded result, at once where no resolver has to wait. Never fails.
+
+        What is to be awaited has perhaps begun: await it in the same task.
+        """
+        if self._answers is None or prepared.kind != "query":
+            return self._run(prepared, context)
+        return self._answers.run(prepared, context, self._run)
 
     async def execute(self, prepared: Prepared, context: object) -> bytes:
         """The encoded result of a query or mutation. Never fails: errors are part of it."""
@@ -119,6 +141,9 @@ class Engine:
 
     async def _once(self, prepared: Prepared, context: object) -> AsyncGenerator[bytes, None]:
         yield await self.execute(prepared, context)
+
+    def _run(self, prepared: Prepared, context: Any) -> bytes | Awaitable[bytes]:
+        return self._execute(self._executor(prepared, context).execute_operation)
 
     def _coerce(self, operation: Operation, given: dict[str, Any]) -> Any:
         if not operation.variables:

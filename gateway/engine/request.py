@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+_NAMES: Final = {"operation_name": "operationName", "document_id": "documentId"}
 
-class OperationRequest(msgspec.Struct, frozen=True, rename={"operation_name": "operationName"}):
+
+class OperationRequest(msgspec.Struct, frozen=True, rename=_NAMES):
     """The parameters of a GraphQL request, as every transport brings them; read from JSON in one step.
 
     Unknown parameters are ignored, as the specification of GraphQL over HTTP asks.
@@ -18,6 +20,8 @@ class OperationRequest(msgspec.Struct, frozen=True, rename={"operation_name": "o
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
     extensions: dict[str, Any] | None = None
+    document_id: str | None = None
+    """Names a document that the gateway was given, in place of `query`."""
 
 
 class RequestError(Exception):

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from gateway.engine.request import error_of
+
 
 class Credentials(msgspec.Struct, frozen=True, gc=False):
     """What a client shows: headers (lower-case names), query string, and over WebSocket `connection_init`'s payload."""
@@ -67,6 +69,10 @@ class Unauthorized(Exception):  # it is the client's state, and the word of ever
 
 Authenticate = Callable[[Credentials], Awaitable[Client]]
 """Raises `Unauthorized`."""
+
+TOO_FAST = error_of("RATE_LIMITED", "You start operations faster than you may: wait a second.", retryAfter=1)
+Admit = Callable[[str], Awaitable[bool]]
+"""Whether the client of that name may start one more operation now."""
 
 _ANONYMOUS = Anonymous()
 

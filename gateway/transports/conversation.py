@@ -16,7 +16,7 @@ from gateway.engine.engine import Engine
 from gateway.engine.errors import unexpected
 from gateway.engine.operation import Prepared
 from gateway.engine.request import OperationRequest, RequestError
-from gateway.transports.clients import Authenticate, Client, Credentials, Unauthorized
+from gateway.transports.clients import TOO_FAST, Admit, Authenticate, Client, Credentials, Unauthorized
 from gateway.transports.frames import (
     ACK,
     KEEP_ALIVE,
@@ -64,6 +64,7 @@ class Server:
     context: Callable[[Client], object]
     authenticate: Authenticate
     crowd: Crowd
+    admit: Admit | None = None
 
 
 class Socket(Live):
@@ -166,10 +167,11 @@ class Socket(Live):
             raise Closing(4401, "Unauthorized")
         if operation_id in self._running:
             raise Closing(4409, f"Subscriber for {operation_id} already exists")
-        if request.query is None and not request.extensions:
+        if request.query is None and not request.extensions and request.document_id is None:
             raise Closing(4400, "Invalid message: `query` is missing - at `$.payload`")
         try:
             self._check_room()
+            await self._check_rate(client)
             prepared = self._prepare(request)
             context = self._server.context(client)
             is_stream = prepared.kind == "subscription"
@@ -192,6 +194,11 @@ class Socket(Live):
             raise
         observer.operation(prepared.kind)
         return prepared
+
+    async def _check_rate(self, client: Client) -> None:
+        admit = self._server.admit
+        if admit is not None and not await admit(client.name):
+            raise RequestError([TOO_FAST])
 
     def _check_room(self) -> None:
         most = self._server.crowd.limits.operations

@@ -8,7 +8,8 @@ from typing import Final
 
 from adapters.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
-from gateway.transports.clients import Authenticate, Client, anyone
+from gateway.transports.caching import Caching
+from gateway.transports.clients import Admit, Authenticate, Client, anyone
 from gateway.transports.drain import Drain
 from gateway.transports.http import HttpTransport
 from gateway.transports.limits import TransportLimits
@@ -26,7 +27,9 @@ class GraphQLEndpoint:
 
     `context` is called for every operation, also for those on one socket. `authenticate` is called for every HTTP
     request, and for every socket with what its `connection_init` brings; it raises `Unauthorized`.
-    `origins` are the web origins beside the gateway's own whose pages are let in.
+    `admit` is asked before every operation. `caching` says which answers to GET may be kept.
+    `origins` are the web origins beside the gateway's own whose pages may ask by GET, `socket_origins` those whose
+    pages may open WebSockets (None: the same).
     """
 
     def __init__(
@@ -37,16 +40,21 @@ class GraphQLEndpoint:
         limits: TransportLimits | None = None,
         drain: Drain | None = None,
         authenticate: Authenticate = anyone,
+        admit: Admit | None = None,
+        caching: Caching | None = None,
         origins: frozenset[str] = frozenset(),
+        socket_origins: frozenset[str] | None = None,
         legacy_ws: bool = False,
         clock: Clock | None = None,
         observer: TransportObserver = UNOBSERVED,
     ) -> None:
         self._crowd = Crowd(limits or TransportLimits(), drain or Drain(), clock or SystemClock(), observer)
-        admitted = Origins(origins)
-        self._http = HttpTransport(engine, context, authenticate, admitted, self._crowd)
+        opening = Origins(origins if socket_origins is None else socket_origins)
+        self._http = HttpTransport(
+            engine, context, authenticate, Origins(origins), self._crowd, admit=admit, caching=caching
+        )
         self._websocket = WebSocketTransport(
-            engine, context, authenticate, admitted, self._crowd, speaks_legacy=legacy_ws
+            engine, context, authenticate, opening, self._crowd, speaks_legacy=legacy_ws, admit=admit
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

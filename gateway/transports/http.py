@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Final
 
-from adapters.clock import Clock
 from gateway.engine.engine import Engine
 from gateway.engine.errors import unexpected
 from gateway.engine.operation import Prepared
 from gateway.engine.request import OperationRequest, RequestError
-from gateway.transports.clients import Authenticate, Client, Credentials, Unauthorized
-from gateway.transports.limits import TransportLimits
+from gateway.transports.caching import Caching, is_known
+from gateway.transports.clients import TOO_FAST, Admit, Authenticate, Client, Credentials, Unauthorized
 from gateway.transports.live import Crowd, Ending, Live
 from gateway.transports.multipart import Multipart
-from gateway.transports.negotiation import Media, acceptable
+from gateway.transports.negotiation import Media, acceptable, for_errors, for_results, plain
 from gateway.transports.origins import Origins
+from gateway.transports.query import HttpQuery
 from gateway.transports.requests import Disconnected, read_get, read_post
 from gateway.transports.responses import (
     Header,
@@ -37,37 +37,10 @@ _STREAMS: Final = {Media.EVENTS: "sse", Media.MULTIPART: "multipart"}
 _ALLOW: Final[Header] = (b"allow", b"GET, POST")
 _RETRY: Final[Header] = (b"retry-after", b"1")
 _CLOSE: Final[Header] = (b"connection", b"close")
-
-
-class HttpQuery(Live):
-    """One request on its way in, and then a query that runs. Neither a drain nor a lapsed token interrupts it."""
-
-    __slots__ = ("_watching", "is_read", "receive")
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send, clock: Clock) -> None:
-        super().__init__(scope, send, clock)
-        self.receive = receive
-        self.is_read = False
-        self._watching: asyncio.Task[None] | None = None
-
-    def end(self, ending: Ending) -> None:
-        """As for everything live, but what is nearly done is let finish."""
-        if ending not in {Ending.DRAIN, Ending.EXPIRED}:
-            super().end(ending)
-
-    def check(self, now: float, limits: TransportLimits) -> None:
-        """A request that takes long to arrive is given up; one that takes long to answer is watched for its client."""
-        super().check(now, limits)
-        if self.is_read and self._watching is None:
-            self._watching = asyncio.ensure_future(self.watch(self.receive))
-        elif not self.is_read and now - self.started_at > limits.body_wait:
-            self.end(Ending.LATE)
-
-    def over(self) -> None:
-        """Nothing is to be interrupted or watched any more."""
-        super().over()
-        if self._watching is not None:
-            self._watching.cancel()
+_NEEDS_STREAM: Final = (
+    "A subscription needs a stream: accept text/event-stream or multipart/mixed;subscriptionSpec=1.0, "
+    "or use a WebSocket with graphql-transport-ws."
+)
 
 
 class HttpTransport:
@@ -80,12 +53,17 @@ class HttpTransport:
         authenticate: Authenticate,
         origins: Origins,
         crowd: Crowd,
+        *,
+        admit: Admit | None = None,
+        caching: Caching | None = None,
     ) -> None:
         self._engine = engine
         self._context = context
         self._authenticate = authenticate
         self._origins = origins
         self._crowd = crowd
+        self._admit = admit
+        self._caching = caching
         self._limits = crowd.limits
         self._running = 0
 
@@ -98,17 +76,17 @@ class HttpTransport:
         try:
             stream = await self._answer(scope, headers, accepted, live)
         except Refusal as refusal:
-            await live.answer(refusal.answer(_json(accepted)))
+            await live.answer(refusal.answer(plain(accepted)))
             return
         except Disconnected:
             return
         except asyncio.CancelledError:
             if not live.was_ended():
                 raise
-            await self._interrupted(live, _json(accepted))
+            await self._interrupted(live, plain(accepted))
             return
         except Exception as error:  # noqa: BLE001  # the gateway's own fault, which drops nobody's connection
-            await live.answer(answer_errors(500, _json(accepted), [unexpected(error)]))
+            await live.answer(answer_errors(500, plain(accepted), [unexpected(error)]))
             return
         finally:
             self._crowd.leave(live)
@@ -124,17 +102,18 @@ class HttpTransport:
         method = scope["method"]
         if method not in {"GET", "POST"}:
             raise Refusal(405, "METHOD_NOT_ALLOWED", "Use POST, or GET for queries.", [_ALLOW])
+        if accepted[0] is Media.EVENTS and is_finished(headers):
+            # before any token is asked for: a ticket has been used up by then
+            await live.answer(answer_empty(204))
+            return None
         client = await self._let_in(scope, headers)
         request = await self._read(scope, headers, live)
         live.is_read = True
-        if accepted[0] is Media.EVENTS and is_finished(headers):
-            await live.answer(answer_empty(204))
-            return None
         try:
             prepared = self._engine.prepare(request)
         except RequestError as error:
             self._crowd.observer.refused()
-            media = _for_errors(accepted, error)
+            media = for_errors(accepted) if error.is_well_formed else plain(accepted)
             if media.streams:
                 return media, error, client
             status = error.status if media is Media.RESPONSE or not error.is_well_formed else 200
@@ -142,33 +121,58 @@ class HttpTransport:
             return None
         if prepared.kind == "mutation" and method == "GET":
             raise Refusal(405, "METHOD_NOT_ALLOWED", "Mutations are sent by POST.", [(b"allow", b"POST")])
-        media = _for_results(accepted, prepared)
+        media = for_results(accepted, prepared.kind)
+        if media is None:
+            raise Refusal(406, "NOT_ACCEPTABLE", _NEEDS_STREAM)
         if media.streams:
             return media, prepared, client
-        await self._run(live, prepared, client, media)
+        if method == "GET" and self._caching is not None:
+            await self._run_kept(live, prepared, client, media, self._caching, headers.get(b"if-none-match"))
+        else:
+            await live.answer(answer(200, media, await self._run(prepared, self._context(client)), self._parting()))
         return None
 
-    async def _run(self, live: HttpQuery, prepared: Prepared, client: Client, media: Media) -> None:
+    async def _run_kept(
+        self,
+        live: HttpQuery,
+        prepared: Prepared,
+        client: Client,
+        media: Media,
+        caching: Caching,
+        if_none_match: bytes | None,
+    ) -> None:
+        """Run a query over GET; its answer may be one that browsers keep."""
+        witnessed = caching.witness(self._context(client))
+        body = await self._run(prepared, witnessed.context)
+        kept = witnessed.validators(body, media)
+        if is_known(if_none_match, kept):
+            await live.answer(answer_empty(304, (*kept, *self._parting())))
+        else:
+            await live.answer(answer(200, media, body, (*kept, *self._parting())))
+
+    async def _run(self, prepared: Prepared, context: object) -> bytes:
         if self._running >= self._limits.requests:
             raise Refusal(503, "OVERLOADED", "The gateway answers as many queries as it can: try again.", [_RETRY])
         self._running += 1
         self._crowd.observer.operation(prepared.kind)
         try:
-            result = self._engine.run(prepared, self._context(client))
-            body = result if isinstance(result, bytes) else await result
+            result = self._engine.run(prepared, context)
+            return result if isinstance(result, bytes) else await result
         finally:
             self._running -= 1
-        await live.answer(answer(200, media, body, self._parting()))
 
     async def _let_in(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Client:
         peer = scope.get("client")
         try:
-            return await self._authenticate(
+            client = await self._authenticate(
                 Credentials(headers, scope["query_string"], None, None if peer is None else peer[0])
             )
         except Unauthorized as error:
             challenge = [(b"www-authenticate", error.challenge.encode())] if error.status == 401 else []
             raise Refusal(error.status, error.code, error.message, challenge) from None
+        if self._admit is not None and not await self._admit(client.name):
+            raise Refusal(429, TOO_FAST["extensions"]["code"], TOO_FAST["message"], [_RETRY])
+        return client
 
     async def _read(self, scope: Scope, headers: Mapping[bytes, bytes], live: HttpQuery) -> OperationRequest:
         if scope["method"] == "POST":
@@ -223,37 +227,6 @@ class HttpTransport:
 
     def _parting(self) -> tuple[Header, ...]:
         return (_CLOSE,) if self._crowd.drain.has_begun else ()
-
-
-def _json(accepted: tuple[Media, ...]) -> Media:
-    """The media type of an answer that is no stream, whatever the client would rather have."""
-    return next((media for media in accepted if not media.streams), Media.JSON)
-
-
-def _for_results(accepted: tuple[Media, ...], prepared: Prepared) -> Media:
-    if prepared.kind != "subscription":
-        return accepted[0]
-    media = next((media for media in accepted if media.streams), None)
-    if media is None:
-        raise Refusal(
-            406,
-            "NOT_ACCEPTABLE",
-            "A subscription needs a stream: accept text/event-stream or multipart/mixed;subscriptionSpec=1.0, "
-            "or use a WebSocket with graphql-transport-ws.",
-        )
-    return media
-
-
-def _for_errors(accepted: tuple[Media, ...], error: RequestError) -> Media:
-    """Where to say that an operation cannot run.
-
-    An EventSource sees no body but an event's; Apollo's clients read plain answers where they accept them.
-    """
-    if accepted[0] is Media.EVENTS and error.is_well_formed:
-        return Media.EVENTS
-    if all(media is Media.MULTIPART for media in accepted) and error.is_well_formed:
-        return Media.MULTIPART
-    return _json(accepted)
 
 
 async def _failing(error: RequestError) -> AsyncGenerator[bytes, None]:

@@ -13,6 +13,9 @@ class TransportLimits:
     """A request's body, and a GET request's query string."""
     body_wait: float = 10.0
     """How long a request may take to arrive."""
+    operations_per_second: int | None = None
+    """Operations that one client may start, over all transports; None: 1,000, or any number where only this machine
+    reaches the gateway and nobody is asked for a token."""
     requests: int = 2_000
     """Queries over HTTP at one time, all clients together."""
     frame: int = 262_144

@@ -80,6 +80,7 @@ def read_get(scope: Scope, limit: int) -> OperationRequest:
         variables=_object("variables", given),
         operation_name=given.get("operationName") or None,
         extensions=_object("extensions", given),
+        document_id=given.get("documentId") or None,
     )
 
 

@@ -50,9 +50,10 @@ def answer_errors(
     return answer(status, media, _encode({"errors": errors}), headers)
 
 
-def answer_empty(status: int) -> tuple[Message, Message]:
-    """A status alone."""
-    return {"type": "http.response.start", "status": status, "headers": []}, {"type": "http.response.body", "body": b""}
+def answer_empty(status: int, headers: Sequence[Header] = ()) -> tuple[Message, Message]:
+    """A status without a body."""
+    start = {"type": "http.response.start", "status": status, "headers": [*headers]}
+    return start, {"type": "http.response.body", "body": b""}
 
 
 def header_map(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

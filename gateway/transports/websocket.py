@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from gateway.engine.engine import Engine
-from gateway.transports.clients import Authenticate, Client, Credentials
+from gateway.transports.clients import Admit, Authenticate, Client, Credentials
 from gateway.transports.conversation import Closing, Server, Socket
 from gateway.transports.frames import LEGACY_WS, TRANSPORT_WS, Dialect
 from gateway.transports.live import Crowd, Ending
@@ -26,8 +26,9 @@ class WebSocketTransport:
         crowd: Crowd,
         *,
         speaks_legacy: bool,
+        admit: Admit | None = None,
     ) -> None:
-        self._server = Server(engine, context, authenticate, crowd)
+        self._server = Server(engine, context, authenticate, crowd, admit)
         self._origins = origins
         self._dialects = {d.name: d for d in ((TRANSPORT_WS, LEGACY_WS) if speaks_legacy else (TRANSPORT_WS,))}
 
