@@ -10,6 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install -c .constraints.txt
 READY := $(VENV)/.ready
+READY_TEST := $(VENV)/.ready-test
 READY_DEV := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
@@ -26,10 +27,10 @@ venv: $(READY)
 
 dev: $(READY_DEV)
 
-test: $(READY_DEV)
+test: $(READY_TEST)
 	$(BIN)/python -m pytest -n 2 -q -m "not slow"
 
-slow: $(READY_DEV)
+slow: $(READY_TEST)
 	$(BIN)/python -m pytest -q -m slow
 
 lint: $(READY_DEV)
@@ -57,7 +58,12 @@ $(READY): pyproject.toml .constraints.txt
 	@$(PIP) --no-build-isolation --editable .
 	@touch $@
 
-$(READY_DEV): $(READY)
+$(READY_TEST): $(READY)
+	@echo "Adding what the tests need to $(VENV) ..."
+	@$(PIP) --no-build-isolation --editable '.[test]'
+	@touch $@
+
+$(READY_DEV): $(READY_TEST)
 	@echo "Adding the tools for development to $(VENV) ..."
 	@$(PIP) --no-build-isolation --editable '.[dev]'
 	@touch $@
