@@ -39,6 +39,8 @@ class Served:
     listener: socket.socket
     drain: Callable[[], None] = lambda: None
     limits: TransportLimits = field(default_factory=TransportLimits)
+    reload: Callable[[], None] | None = None
+    """What it does at SIGHUP."""
 
     @property
     def address(self) -> str:
@@ -155,8 +157,11 @@ def _signals(stop: asyncio.Event, servers: Sequence[_Server]) -> Generator[None,
     caught = (signal.SIGINT, signal.SIGTERM)
     for number in caught:
         loop.add_signal_handler(number, end)
+    reloads = [server.service.reload for server in servers if server.service.reload is not None]
+    for reload in reloads:  # of several the last one's: one command serves one gateway
+        loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         yield
     finally:
-        for number in caught:
+        for number in (*caught, *([signal.SIGHUP] if reloads else [])):
             loop.remove_signal_handler(number)

@@ -69,7 +69,7 @@ def test_limits_in_the_readme_are_the_adapters() -> None:
 
 
 def test_the_configuration_in_the_readme_is_good(tmp_path: Path) -> None:
-    [block] = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    block = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[0]
     (tmp_path / "trendyol").write_text("secret")
     path = tmp_path / "gateway.toml"
     path.write_text(block.replace("/run/secrets/trendyol", "trendyol"))

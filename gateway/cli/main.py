@@ -13,7 +13,19 @@ from typing import Final
 from gateway.cli.exits import INTERRUPTED, PIPE_CLOSED
 from gateway.version import VERSION
 
-COMMANDS: Final = ("demo", "serve", "sandbox", "check", "doctor", "get", "watch", "watching", "record", "schema", "token")
+COMMANDS: Final = (
+    "demo",
+    "serve",
+    "sandbox",
+    "check",
+    "doctor",
+    "get",
+    "watch",
+    "watching",
+    "record",
+    "schema",
+    "token",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from typing import Any
 
 from gateway import server
@@ -11,6 +12,7 @@ from gateway.app import create_app, served
 from gateway.cli.configuration import add_config, load
 from gateway.cli.console import complain, say
 from gateway.cli.exits import Exit
+from gateway.cli.reloading import Reloading
 from gateway.observe.logs import log_to_stderr
 from gateway.observe.tracing import TracingError, tracing_of
 from gateway.settings import Settings
@@ -35,7 +37,8 @@ def port(text: str) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     given = {"host": arguments.host, "port": arguments.port}
-    settings = load(arguments.config, {"server": {key: value for key, value in given.items() if value is not None}})
+    overrides = {"server": {key: value for key, value in given.items() if value is not None}}
+    settings = load(arguments.config, overrides)
     if settings is None:
         return Exit.USAGE
     log_to_stderr(settings.log)
@@ -45,13 +48,19 @@ def run(arguments: argparse.Namespace) -> int:
     except (server.AddressError, TracingError) as error:
         complain(str(error))
         return Exit.USAGE
-    service = served(create_app(settings, tracing=tracing), listener, settings)
+    app = create_app(settings, tracing=tracing)
+    reloading = Reloading(app, settings, lambda: load(arguments.config, overrides))
+    service = replace(served(app, listener, settings), reload=reloading)
     return server.run(server.serve([service], lambda: _say_ready(service, settings)))
 
 
 def _say_ready(service: server.Served, settings: Settings) -> None:
     say(f"batch-gateway answers on {service.address}{settings.server.root_path}/graphql")
-    if settings.server.is_local:
+    if settings.asks_for_tokens:
+        ways = [f"{len(settings.clients)} with tokens"] if settings.clients else []
+        ways += ["those of the issuer in auth.jwt"] if settings.auth.jwt is not None else []
+        say(f"clients are let in: {', and '.join(ways)}")
+    elif settings.server.is_local:
         say("no clients are configured: only this machine is let in")
     else:
         say("no clients are configured: everyone who can reach this address sees every account")
