@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.table import Table
@@ -46,6 +46,20 @@ class Finding:
     answer: str
     advice: str | None
 
+    def shown(self) -> dict[str, object]:
+        """As JSON, named as the API names things."""
+        return {
+            "account": self.account,
+            "marketplace": self.marketplace,
+            "address": self.address,
+            "isWell": self.is_well,
+            "code": self.code,
+            "status": self.status,
+            "seconds": self.seconds,
+            "answer": self.answer,
+            "advice": self.advice,
+        }
+
 
 def add(subparsers: Any) -> None:
     """Add the command."""
@@ -70,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         return Exit.USAGE
     findings = asyncio.run(_examine(settings))
     if arguments.json:
-        print(present.as_json([asdict(finding) for finding in findings]))
+        print(present.as_json([finding.shown() for finding in findings]))
     else:
         results().print(_table(findings))
     return Exit.DONE if all(finding.is_well for finding in findings) else Exit.UNANSWERED
@@ -96,7 +110,7 @@ async def _ask(funnel: Funnel, account: Account, timeout: float) -> Finding:  # 
 
 
 def _finding(account: Account, error: BatchError | None, seconds: float) -> Finding:
-    is_well, answer, advice = _judge(error)
+    is_well, answer, advice = _judge(account, error)
     return Finding(
         account=account.name,
         marketplace=account.marketplace,
@@ -110,7 +124,7 @@ def _finding(account: Account, error: BatchError | None, seconds: float) -> Find
     )
 
 
-def _judge(error: BatchError | None) -> tuple[bool, str, str | None]:
+def _judge(account: Account, error: BatchError | None) -> tuple[bool, str, str | None]:
     """Whether the account is well, what came back in words, and what to do."""
     if error is None:
         return True, "answers, and took the credentials", None
@@ -119,13 +133,21 @@ def _judge(error: BatchError | None) -> tuple[bool, str, str | None]:
         if own is not None and own.startswith(_PAGE):
             advice = "Check base_url: the host has nothing for the gateway there."
             return False, f"answers with a page for browsers ({own})", advice
-        return True, "answers, took the credentials, and does not know the batch: as it should be", None
+        return True, "answers, and does not know the batch: as it should be", _doubt(account)
     words = f"{error.message} It says: {own}" if own else error.message
     if isinstance(error, Rejected):
         return False, words, "The credentials may be right: check the other keys of the account, and base_url."
     if isinstance(error, InvalidAnswer):
         return False, words, "Check base_url: whoever answers there is perhaps not the marketplace."
     return False, words, _ADVICE.get(error.code.value, "Ask again in a moment; if it lasts, look at its status page.")
+
+
+def _doubt(account: Account) -> str | None:
+    """A wrong path is answered like an unknown batch, and only an address that was set can be wrong."""
+    usual = type(account).model_fields["base_url"].default
+    if account.base_url == usual:
+        return None
+    return "If batches that exist are not found either, check the path in base_url: a wrong one answers the same."
 
 
 _ADVICE: Final = {

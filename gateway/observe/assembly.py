@@ -10,7 +10,7 @@ from prometheus_client.core import InfoMetricFamily, Metric
 
 from adapters.base import Account
 from adapters.clock import Clock
-from adapters.http import Funnel
+from adapters.http import BudgetFactory, Funnel
 from adapters.upstream import UpstreamLimits
 from gateway.core.assembly import Core, MakeFunnel
 from gateway.observe.access import Access, App
@@ -41,8 +41,10 @@ class Observing:
     def funnel(self) -> MakeFunnel:
         """Makes a funnel that tells of its calls."""
 
-        def make(accounts: Sequence[Account], clock: Clock, limits: UpstreamLimits) -> Funnel:
-            return Funnel(accounts, clock=clock, upstream=limits, observer=self.observation)
+        def make(
+            accounts: Sequence[Account], clock: Clock, limits: UpstreamLimits, budgets: BudgetFactory | None
+        ) -> Funnel:
+            return Funnel(accounts, clock=clock, upstream=limits, budget_factory=budgets, observer=self.observation)
 
         return make
 

@@ -45,7 +45,7 @@ class Spread:
     def __init__(self, name: str, help: str, bounds: Sequence[float], *labels: str) -> None:  # noqa: A002
         self._name = PREFIX + name
         self._help = help
-        self._bounds = tuple(bounds)
+        self._bounds = tuple(map(float, bounds))
         self._texts = [*map(str, self._bounds), "+Inf"]
         self._labels = labels
         self.spreads: dict[tuple[str, ...], tuple[list[int], list[float]]] = {}

@@ -10,6 +10,7 @@ from typing import Final, cast
 
 from prometheus_client.core import CollectorRegistry, Metric
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.process_collector import ProcessCollector
 
 from gateway.observe.instruments import Spread, Tally
 
@@ -63,6 +64,7 @@ class Metrics:
         self._more: list[Families] = []
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(cast("CollectorRegistry", self))
+        ProcessCollector(registry=self._registry)  # memory, processor time and open files, where the system tells
 
     def add(self, families: Families) -> None:
         """Have what is so at the moment told with the rest."""
