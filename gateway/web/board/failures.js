@@ -28,8 +28,11 @@ export class Failures {
     const keys = new Set();
     for (const reason of entry.summary ?? []) {
       const key = JSON.stringify([reason.code, reason.message]);
+      const group = this.#group(key, reason);
+      const there = this.root.children[keys.size];
+      if (there !== group.root) this.root.insertBefore(group.root, there ?? null);
       keys.add(key);
-      this.#group(key, reason).show(reason);
+      group.show(reason);
     }
     for (const [key, group] of this.#groups) {
       if (keys.has(key)) continue;
@@ -43,7 +46,6 @@ export class Failures {
     if (!group) {
       group = new Group(reason, this.language, () => this.#load());
       this.#groups.set(key, group);
-      this.root.append(group.root);
     }
     return group;
   }

@@ -1,0 +1,328 @@
+"""The board as a person uses it, in a real browser, against the demo."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from gateway.cli.cells import cell, neutral
+from tests.browser.boards import AXE, HOW, card, new_id, open_board, paste, violations, wait_for_end
+from tests.needs import need
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+    from tests.browser.conftest import Visit
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def ended(gateway: str) -> str:
+    """A batch of 400 items that has ended, one item in four failed."""
+    batch_id = new_id("partly-failed-n400")
+    query = "query ($ref: BatchRef!) { awaitBatch(ref: $ref) { ... on NormalizedBatch { failedCount } } }"
+    question = {"query": query, "variables": {"ref": {"source": "TRENDYOL", "id": batch_id}}}
+    answer = httpx.post(f"{gateway}/graphql", json=question, timeout=30, trust_env=False).json()
+    assert answer["data"]["awaitBatch"] == {"failedCount": 100}
+    return f"trendyol:{batch_id}"
+
+
+def columns(page: Page) -> list[str]:
+    return page.locator(".column h2").all_inner_texts()
+
+
+def module(page: Page, name: str, expression: str, argument: Any = None) -> Any:
+    """What a module of the board makes of an argument."""
+    return page.evaluate(
+        f"async (x) => {{ const m = await import('/_assets/board/{name}.js'); {expression} }}", argument
+    )
+
+
+def test_pasted_batches_are_followed_to_their_end(visit: Visit) -> None:
+    page = visit.page
+    open_board(page, visit.gateway)
+    assert columns(page) == ["Trendyol", "idefix", "Mircate", "SureCart"]
+    trendyol, mircate, bare = (f"trendyol:{new_id('partly-failed')}", f"mircate:{new_id()}", new_id())
+    page.get_by_label("Bare ids are from").select_option("IDEFIX_INVENTORY")
+    paste(page, f"{trendyol}, {mircate}\n{bare} SURECART_BATCH:{bare}")
+    keys = [trendyol, mircate, f"idefix-inventory:{bare}", f"surecart-batch:{bare}"]
+    bar = card(page, trendyol).get_by_role("progressbar")
+    page.wait_for_function(
+        "(bar) => Number(bar.ariaValueNow) > 0 && Number(bar.ariaValueNow) < 100", arg=bar.element_handle()
+    )
+    assert re.fullmatch(r"for \ds", card(page, trendyol).locator(".elapsed").inner_text())
+    page.get_by_text("1 watched").first.wait_for()
+    page.get_by_text("Live · following 4 batches").wait_for()
+    wait_for_end(page, *keys)
+    assert [card(page, key).locator(".state span").nth(1).inner_text() for key in keys] == [
+        "Partly succeeded",
+        "Succeeded",
+        "Succeeded",
+        "Succeeded",
+    ]
+    assert card(page, trendyol).locator(".counts span").all_inner_texts() == ["9 succeeded", "3 failed", "of 12"]
+    page.get_by_text("Connected · nothing to follow").wait_for()
+    assert page.locator("#totals").inner_text() == "4 batches, 48 items, 3 failed"
+    assert [socket.url for socket in visit.sockets] == [f"{visit.gateway.replace('http', 'ws')}/graphql"]
+
+
+def test_a_link_shows_the_same_board(visit: Visit, browser: Browser) -> None:
+    page = visit.page
+    key = f"idefix-inventory:{new_id('done')}"
+    open_board(page, visit.gateway)
+    paste(page, key)
+    wait_for_end(page, key)
+    card(page, key).locator(".open").click()
+    page.get_by_role("dialog").wait_for()
+    assert page.url == f"{visit.gateway}/#batches={key}&open={key}"
+    other = browser.new_page()
+    other.goto(page.url)
+    other.get_by_role("dialog").get_by_text("Succeeded", exact=True).wait_for()
+    other.close()
+    page.keyboard.press("Escape")
+    page.wait_for_function("() => !location.hash.includes('open')")
+    page.evaluate("location.hash = '#batches='")
+    page.get_by_text("No batch on the board yet").wait_for()
+
+
+def test_sandbox_stories_are_one_click_away(visit: Visit) -> None:
+    page = visit.page
+    open_board(page, visit.gateway)
+    page.get_by_role("button", name="Wants approval").click()
+    [approving] = page.locator(".card").all()
+    approving.get_by_text("Approve or decline the matched product").wait_for()
+    page.locator("#sandbox summary").click()
+    page.get_by_role("button", name="Forgotten").click()
+    page.wait_for_function("() => document.querySelectorAll('.card').length === 5")
+    forgotten = page.locator(".column", has_text="Trendyol").locator(".card")
+    forgotten.get_by_text("Unconfirmed: the marketplace has shown nothing of this batch.").wait_for()
+
+
+def test_mistakes_and_refusals_are_said_in_words(visit: Visit) -> None:
+    page = visit.page
+    open_board(page, visit.gateway)
+    wrong = "trendyol@nobody:x"
+    paste(page, f"{wrong} bare trendyl:1 mircate:")
+    refused = card(page, wrong)
+    refused.get_by_text("Not followed").wait_for()
+    assert refused.locator(".note.bad").inner_text().endswith("(UNKNOWN_ACCOUNT)")
+    mistakes = page.get_by_role("alert").locator("p").all_inner_texts()
+    assert len(mistakes) == 3
+    assert mistakes[0].startswith("“bare” does not say where it is from")
+    assert "there is no source “trendyl”" in mistakes[1]
+    assert page.get_by_label("Batch ids").input_value() == "bare\ntrendyl:1\nmircate:"
+    refused.get_by_role("button", name=f"Remove {wrong} from the board").click()
+    refused.wait_for(state="detached")
+
+
+def failed_rows(download: Path) -> list[dict[str, str]]:
+    text = download.read_bytes().decode("utf-8")
+    assert text.startswith("\ufeff")
+    assert text.endswith('"\r\n')
+    return list(csv.DictReader(io.StringIO(text[1:], newline="")))
+
+
+def test_failures_have_reasons_items_and_a_file(visit: Visit, ended: str) -> None:
+    page = visit.page
+    open_board(page, visit.gateway, ended)
+    card(page, ended).get_by_role("button", name="Details and 27 more reasons").click()
+    drawer = page.get_by_role("dialog")
+    counts = [int(words) for words in drawer.locator(".group .number").all_inner_texts()]
+    assert counts == [25] * 4 + [1] * 25
+    group = drawer.locator(".group").first
+    group.locator("summary").click()
+    group.get_by_text("1\u201320 of 25").wait_for()
+    assert group.locator(".explanation").inner_text()
+    group.get_by_role("button", name="Next").click()
+    assert group.get_by_text("21\u201325 of 25").is_visible()
+    assert group.locator("tbody tr").count() == 5
+    assert is_focused(group.get_by_role("button", name="Previous"))
+    with page.expect_download() as started:
+        drawer.get_by_role("button", name="Download CSV").click()
+    assert started.value.suggested_filename == f"failed-items-{ended.replace(':', '-')}.csv"
+    rows = failed_rows(started.value.path())
+    assert list(rows[0])[:10] == [
+        *(
+            "source",
+            "account",
+            "batch_id",
+            "index",
+            "key",
+            "title",
+            "code",
+            "message",
+            "explanation_en",
+            "explanation_tr",
+        )
+    ]
+    assert len(rows) == 100
+    assert {(row["source"], row["account"]) for row in rows} == {("trendyol", "trendyol-demo")}
+    assert {row["payload.product.barcode"] for row in rows} == {row["key"] for row in rows}
+    messages = Counter(message for row in rows for message in row["message"].split("\n"))
+    assert sorted(messages.values(), reverse=True) == counts
+
+
+CELLS = [
+    "",
+    "plain",
+    "=1+1",
+    " =1",
+    "\u200b@x",
+    "-5",
+    "+90.25",
+    "-1e3",
+    "-5+3",
+    "\t=x",
+    "\r",
+    "\uff1dx",
+    "a=b",
+    '"quoted", text',
+]
+
+
+def test_cells_are_made_as_the_command_line_makes_them(visit: Visit) -> None:
+    open_board(visit.page, visit.gateway)
+    assert module(visit.page, "csv", "return x.map(m.neutral)", CELLS) == [neutral(text) for text in CELLS]
+    values = [None, True, 7, "=x", [1, "a"], {"a": None}]
+    assert module(visit.page, "csv", "return x.map(m.cell)", values) == [cell(value) for value in values]
+    exactly = "const item = {index: 0, key: 'k', title: null, failures: [], payload: m.parseExactly(x)};"
+    row = "return m.asCsv([{source: 's', account: null, id: 'i', item}])"
+    text = module(visit.page, "csv", exactly + row, '{"price": 10.50, "id": 12345678901234567890, "list": [1.0, {}]}')
+    header, line = csv.reader(io.StringIO(text, newline=""))
+    assert (
+        dict(zip(header, line, strict=True)).items()
+        >= {
+            "payload.price": "10.50",
+            "payload.id": "12345678901234567890",
+            "payload.list": "[1.0,{}]",
+        }.items()
+    )
+
+
+def test_a_state_is_stale_until_the_marketplace_answers_again(visit: Visit) -> None:
+    """Updates tell changes alone, so the end of a failure is learned by looking."""
+    open_board(visit.page, visit.gateway)
+    told = """
+        const board = new m.Board(() => 0);
+        board.add([{ source: 'TRENDYOL', account: null, id: 'x' }]);
+        const entry = board.entries.get('trendyol:x');
+        const error = { code: 'UPSTREAM_UNAVAILABLE' };
+        const at = (second, isStale) => ({ fetchedAt: `2026-01-01T00:00:0${second}Z`, isStale, status: 'IN_PROGRESS' });
+        const seen = () => [entry.isStale, entry.error?.code ?? null, entry.batch.fetchedAt.slice(-3, -1)];
+        board.apply(entry.key, { batch: at(1, true), error, isFinal: false, version: '1' });
+        const stale = seen();
+        board.look(entry.key, { batch: at(1, false), error: null });
+        const unread = seen();
+        board.look(entry.key, { batch: at(2, false), error: null });
+        return [stale, unread, seen()];
+    """
+    stale = [True, "UPSTREAM_UNAVAILABLE", "01"]
+    assert module(visit.page, "board", told) == [stale, stale, [False, None, "02"]]
+
+
+def test_it_speaks_turkish_and_english(browser: Browser, gateway: str) -> None:
+    context = browser.new_context(locale="tr-TR", timezone_id="Europe/Istanbul")
+    page = context.new_page()
+    key = f"idefix-fast-listing:{new_id('approve-done')}"
+    open_board(page, gateway, key, opened=key)
+    drawer = page.get_by_role("dialog")
+    drawer.get_by_text("idefix panelinde").wait_for()
+    assert re.search(r"\d\d:\d\d:\d\d GMT\+3", drawer.inner_text())
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.documentElement.lang") == "tr"
+    page.get_by_label("Dil").select_option("en")
+    assert page.title() == "Board · batch-gateway"
+    assert page.evaluate("document.documentElement.lang") == "en"
+    card(page, key).get_by_text("Approve or decline").wait_for()
+    page.reload()
+    page.get_by_role("button", name="Watch", exact=True).wait_for()
+    shape = (
+        "const shape = (o) => Object.entries(o).map(([k, v]) => [k, typeof v, typeof v === 'object' ? shape(v) : 0]);"
+    )
+    turkish_too = "const tr = { ...(await import('/_assets/board/words/tr.js')).default }; delete tr.errors;"
+    english, turkish = module(page, "words/en", f"{shape} {turkish_too} return [shape(m.default), shape(tr)]")
+    assert english == turkish
+    context.close()
+
+
+def test_the_keyboard_is_enough(visit: Visit) -> None:
+    page = visit.page
+    open_board(page, visit.gateway)
+    field = page.get_by_label("Batch ids")
+    field.focus()
+    keys = [f"trendyol:{new_id('done')}", f"trendyol:{new_id('done')}"]
+    page.keyboard.type(keys[0])
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type(keys[1])
+    page.keyboard.press("Enter")
+    wait_for_end(page, *keys)
+    opener = card(page, keys[0]).locator(".open")
+    opener.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("Escape")
+    assert is_focused(opener)
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    card(page, keys[0]).wait_for(state="detached")
+    assert is_focused(card(page, keys[1]).locator(".open"))
+    assert page.locator("#announcer").get_attribute("aria-live") == "polite"
+
+
+def is_focused(locator: Locator) -> bool:
+    return locator.evaluate("(element) => element === document.activeElement")
+
+
+def test_two_hundred_batches_are_one_subscription(visit: Visit) -> None:
+    page = visit.page
+    sent: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda text: sent.append(str(text))))
+    keys = [f"{source}:{new_id('done')}" for source in ("trendyol", "idefix-inventory") for _ in range(100)]
+    open_board(page, visit.gateway, *keys)
+    wait_for_end(page, *keys)
+    [subscribed] = [text for text in sent if '"subscribe"' in text]
+    assert len(json.loads(subscribed)["payload"]["variables"]["refs"]) == 200
+    assert page.locator("#totals").inner_text().startswith("200 batches, 2,400 items")
+
+
+def test_axe_finds_nothing(browser: Browser, gateway: str, ended: str) -> None:
+    need("browser", is_there=AXE.is_file(), how=HOW)
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    page = context.new_page()
+    keys = [f"mircate:{new_id('gone')}", f"trendyol:{new_id('slow')}", "trendyol@nobody:x", ended]
+    open_board(page, gateway, *keys, f"idefix-fast-listing:{new_id('approve')}", f"trendyol:{new_id('unknown-word')}")
+    card(page, ended).locator(".reasons li").first.wait_for()
+    for colours in ("light", "dark"):
+        page.emulate_media(color_scheme=colours)
+        assert violations(page) == [], colours
+    card(page, ended).locator(".open").click()
+    page.locator(".group summary").first.click()
+    page.locator(".group tbody tr").first.wait_for()
+    for colours in ("dark", "light"):
+        page.emulate_media(color_scheme=colours)
+        assert violations(page) == [], f"{colours}, one batch opened"
+    context.close()
+
+
+def test_narrow_screens_need_no_sideways_scrolling(browser: Browser, gateway: str, ended: str) -> None:
+    context = browser.new_context(viewport={"width": 320, "height": 700}, is_mobile=True)
+    page = context.new_page()
+    open_board(page, gateway, ended)
+    card(page, ended).locator(".reasons li").first.wait_for()
+    assert page.evaluate("document.scrollingElement.scrollWidth") == 320
+    card(page, ended).locator(".open").click()
+    page.locator(".group summary").first.click()
+    page.locator(".group tbody tr").first.wait_for()
+    assert page.evaluate(
+        "(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)(document.querySelector('#details'))"
+    )
+    context.close()
