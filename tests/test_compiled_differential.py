@@ -1,0 +1,165 @@
+"""Compiled operations answer byte for byte what graphql-core answers, whatever is asked and whatever went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import Any
+
+import pytest
+import strawberry
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
+
+from gateway.compiled.plans import Plans
+from gateway.engine.engine import Engine
+from gateway.engine.request import OperationRequest, RequestError
+from schema.root import build_schema
+from tests.batches_at_hand import Hand, at_hand
+from tests.odd_schema import ODD_POOLS, build_odd_schema
+from tests.operations import Operations, Pools
+
+QUICK = settings(
+    max_examples=100,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+THOROUGH = settings(QUICK, max_examples=3000, derandomize=False, print_blob=True)
+
+never_awaited = pytest.mark.filterwarnings(
+    # graphql-core's own, where a field that allows no null fails beside others that wait
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+    "ignore:coroutine .* was never awaited:RuntimeWarning",
+)
+draws = st.randoms(use_true_random=False)
+"""Random choices that hypothesis can shrink."""
+
+
+class Both:
+    """The same schema with plans and without, in front of the same world."""
+
+    def __init__(self, schema: strawberry.Schema, context: Any, pools: Pools) -> None:
+        self.plain = Engine(schema)
+        self.plans = Plans(schema, after=0)
+        self.compiled = Engine(schema, plans=self.plans)
+        self._core: Any = schema._schema
+        self._pools = pools
+        self._context = context
+        self._runner = asyncio.Runner()
+        self.run = self._runner.run
+
+    def close(self) -> None:
+        self._runner.close()
+
+    def check(self, kind: str, random: Random) -> None:
+        """Draw an operation and let both answer: the plan twice, as it is made and as it is kept."""
+        text, variables = Operations(self._core, self._pools, random).draw(kind)
+        try:
+            self.plain.prepare(OperationRequest(text, variables))
+        except RequestError as error:
+            # valid it always is; it may be more than the limits allow
+            assert error.errors[0]["extensions"]["code"] in {"TOO_COSTLY", "TOO_MANY_ALIASES", "TOO_DEEP"}, text
+            reject()
+        answer = self.run(self._answers(self.plain, text, variables))
+        for _ in range(2):
+            assert self.run(self._answers(self.compiled, text, variables)) == answer, (text, variables)
+
+    async def _answers(self, engine: Engine, text: str, variables: dict[str, Any]) -> list[bytes]:
+        prepared = engine.prepare(OperationRequest(text, variables))
+        answers: list[bytes] = []
+        try:
+            async for answer in engine.stream(prepared, self._context):
+                answers.append(steady(answer))
+        except RequestError as error:
+            answers.append(steady(repr(error.errors).encode()))
+        return answers
+
+
+def steady(answer: bytes) -> bytes:
+    """Without what differs from run to run: ids of errors in the log, addresses of objects."""
+    return re.sub(rb"\b[0-9a-f]{16}\b|0x[0-9a-f]+", b"#", answer)
+
+
+@pytest.fixture(scope="module")
+def hand() -> Hand:
+    return asyncio.run(at_hand())
+
+
+@contextmanager
+def opened(both: Both) -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+        both.close()
+
+
+@pytest.fixture
+def ours(hand: Hand) -> Iterator[Both]:
+    both = Both(build_schema(), hand.context(), hand.pools())
+    with opened(both):
+        yield both
+
+
+@pytest.fixture
+def odd() -> Iterator[Both]:
+    both = Both(build_odd_schema(), None, ODD_POOLS)
+    with opened(both):
+        yield both
+
+
+def compare(both: Both, options: settings, kind: str = "query") -> None:
+    @options
+    @given(random=draws)
+    def all_answer_alike(random: Random) -> None:
+        both.check(kind, random)
+
+    all_answer_alike()
+
+
+def mostly_compiled(both: Both) -> None:
+    """The test would prove little if graphql-core had done the work."""
+    counts = both.plans.counts
+    assert counts.unplanned == 0
+    assert counts.made > counts.given_up > 0
+
+
+def test_queries_of_our_schema(ours: Both) -> None:
+    compare(ours, QUICK)
+    mostly_compiled(ours)
+
+
+def test_updates_of_our_schema(ours: Both) -> None:
+    compare(ours, settings(QUICK, max_examples=40), "subscription")
+    assert ours.plans.counts.made > 50
+
+
+@never_awaited
+def test_a_schema_of_everything_else(odd: Both) -> None:
+    compare(odd, QUICK)
+    assert odd.plans.counts.made > 50
+    assert odd.plans.counts.given_up > 50
+
+
+@pytest.mark.slow
+def test_thousands_of_queries_of_our_schema(ours: Both) -> None:
+    compare(ours, THOROUGH)
+    mostly_compiled(ours)
+
+
+@pytest.mark.slow
+def test_hundreds_of_updates_of_our_schema(ours: Both) -> None:
+    compare(ours, settings(THOROUGH, max_examples=500), "subscription")
+
+
+@never_awaited
+@pytest.mark.slow
+def test_thousands_of_queries_of_everything_else(odd: Both) -> None:
+    compare(odd, THOROUGH)
