@@ -1,5 +1,9 @@
-# The gateway alone, without build tools: docker run -v "$PWD/gateway.toml:/etc/batch-gateway/gateway.toml:ro" …
+# The gateway alone, without build tools. It keeps what survives a restart in /data and writes nowhere else:
+#   docker run --read-only -p 8000:8000 -v batch-gateway:/data \
+#     -v "$PWD/gateway.toml:/etc/batch-gateway/gateway.toml:ro" batch-gateway
 FROM python:3.11.14-slim-bookworm AS build
+# otel adds traces: --build-arg EXTRAS=otel
+ARG EXTRAS=
 WORKDIR /source
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv --without-pip /opt/batch-gateway
@@ -9,18 +13,21 @@ COPY gateway gateway
 COPY schema schema
 RUN pip install -c .constraints.txt setuptools \
     && pip wheel --no-build-isolation --no-deps --wheel-dir wheels . \
-    && pip --python /opt/batch-gateway/bin/python install -c .constraints.txt wheels/*.whl
+    && pip --python /opt/batch-gateway/bin/python install -c .constraints.txt "$(echo wheels/*.whl)${EXTRAS:+[$EXTRAS]}"
 
 FROM python:3.11.14-slim-bookworm
 RUN pip uninstall --yes setuptools wheel pip \
+    && rm -r /usr/local/lib/python3.11/ensurepip \
     && useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin gateway \
     && install --directory --owner gateway --group gateway /data
 COPY --from=build /opt/batch-gateway /opt/batch-gateway
+# the variables win over the file: the health check and the published port find the gateway where they expect it
 ENV PATH=/opt/batch-gateway/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     XDG_DATA_HOME=/data \
-    BATCH_GATEWAY_SERVER__HOST=0.0.0.0
+    BATCH_GATEWAY_SERVER__HOST=0.0.0.0 \
+    BATCH_GATEWAY_SERVER__PORT=8000
 USER 10001
 VOLUME /data
 EXPOSE 8000
