@@ -5,7 +5,6 @@ Grounds: [fast] https://developer.idefix.com/api/urun-entegrasyonu/hizli-urun-ek
 https://developer.idefix.com/authorization , [test] …/canli-test-ortam-bilgileri , [reported] clients
 of other people; docs/truth.md has all.
 """
-# ruff: noqa: RUF001 - Turkish has a dotless i
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 Grounds: [operation] https://developer.surecart.com/api-reference/batch-operations/retrieve ,
 [batch] …/batches/retrieve , [list] …/batch-operations/list , [errors] …/errors , [limits] …/rate-limiting .
 """
-# ruff: noqa: RUF001 - Turkish has a dotless i
 
 from __future__ import annotations
 

@@ -81,7 +81,8 @@ async def test_one_fragment_reads_the_shared_fields_of_all() -> None:
         assert "errors" not in answer
         assert batch["__typename"] == "TrendyolBatch"
         assert (batch["status"], batch["outcome"], batch["isTerminal"]) == ("COMPLETED", "PARTIALLY_SUCCEEDED", True)
-        assert (batch["itemCount"], batch["succeededCount"], batch["failedCount"], batch["pendingCount"]) == (9, 6, 3, 0)
+        counts = [batch[name] for name in ("itemCount", "succeededCount", "failedCount", "pendingCount")]
+        assert counts == [9, 6, 3, 0]
         assert batch["createdAt"] == "2026-01-01T00:00:00+00:00"
         assert batch["updatedAt"] == "2026-01-01T00:00:01.337000+00:00"
         assert batch["expiresAt"] == "2026-01-01T04:00:00+00:00"
@@ -94,7 +95,8 @@ async def test_items_are_paged_filtered_and_found() -> None:
         trendyolBatch(id: "b") { items(first: $first, after: $after, status: $status, search: $search) {
             totalCount isComplete pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
             edges { cursor node { index } }
-            nodes { index key title status payload ... on TrendyolItem { barcode listPrice product { brandId } } } } } }"""
+            nodes { index key title status payload
+                ... on TrendyolItem { barcode listPrice product { brandId } } } } } }"""
     async with world() as w:
         w.marketplace.scripts["b"] = lambda *_: many("b", 12)
 
@@ -200,9 +202,7 @@ async def test_marketplaces_are_what_the_client_may_use() -> None:
         assert [m["marketplace"] for m in everything] == ["TRENDYOL"]
         assert everything[0]["retention"] == 14_400
         mine = (await run(w, query, Scope(frozenset({"other"}))))["data"]["marketplaces"]
-        assert mine[0]["accounts"] == [
-            {"name": "other", "budgetLeft": 7, "breaker": "CLOSED", "watchedBatches": 0}
-        ]
+        assert mine[0]["accounts"] == [{"name": "other", "budgetLeft": 7, "breaker": "CLOSED", "watchedBatches": 0}]
         assert (await run(w, query, Scope(frozenset())))["data"]["marketplaces"] == []
 
 

@@ -40,7 +40,9 @@ async def test_old_and_many_results_make_room(tmp_path: Path) -> None:
     await store.sweep(NOW)
     assert await store.get("old") is None
     for number in range(20):
-        await store.put(str(number), bytes(range(256)) * 40 + str(number).encode() * 3000, NOW + timedelta(seconds=number))
+        await store.put(
+            str(number), bytes(range(256)) * 40 + str(number).encode() * 3000, NOW + timedelta(seconds=number)
+        )
     import random
 
     noise = random.Random(1)
