@@ -12,9 +12,10 @@ from collections.abc import Awaitable
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError
+from graphql.execution.executor import CollectedErrors
 
 from gateway.compiled.counts import Counts
-from gateway.compiled.plan import Plan
+from gateway.compiled.plan import Only, Plan
 from gateway.compiled.started import Started
 from gateway.engine.executor import PlainExecutor
 
@@ -37,40 +38,50 @@ _plain: Any = PlainExecutor
 
 
 class PlannedExecutor(_plain):
-    """One run of an operation that has a plan. `follow` is called before anything else."""
+    """One run of an operation that has a plan."""
 
     plan: Plan
-    bound: Bound
     counts: Counts
+    bound: Bound
 
-    def follow(self, plan: Plan, counts: Counts) -> None:
-        """Take a plan for this run."""
-        self.plan = plan
-        self.counts = counts
-        self.bound = Bound(plan, self.variable_values)
+    def again(self, root_value: Any, context: Any, values: Any, extensions: Any) -> PlannedExecutor:
+        """An executor for another run of the same operation, made as graphql-core makes one for each event: a copy."""
+        made: Any = PlannedExecutor.__new__(PlannedExecutor)
+        made.__dict__.update(self.__dict__)
+        made.root_value = root_value
+        made.context_value = context
+        made.variable_values = values
+        made.operation_extensions = extensions
+        made.collected_errors = CollectedErrors()
+        made.bound = Bound(self.plan, values)
+        return made
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  # as the base has it
         """The result, or an awaitable of it; awaited in the task that asked for it."""
+        plan, only = self.plan, self.plan.only
         try:
-            data = self.execute_fields(self.plan.root, self.root_value, None, self.plan.fields, None)
-            if self.is_awaitable(data):
+            if only is None:
+                found = self.execute_fields(plan.root, self.root_value, None, plan.fields, None)
+            else:
+                found = self.execute_field(plan.root, self.root_value, only.details, only.path, None)
+            if self.is_awaitable(found):
                 if serially is not None:
                     # an event of a subscription: who awaits its execution is not who started it
-                    return self._finish(data)
-                started = Started(data)
+                    return self._finish(found, only)
+                started = Started(found)
                 if not started.is_done:
-                    return self._finish(started)
-                data = started.result
+                    return self._finish(started, only)
+                found = started.result
         except GraphQLError as error:
             return self._failed(error)
-        return self.build_response(data)
+        return self.build_response(found if only is None else {only.path.key: found})
 
-    async def _finish(self, started: Awaitable[Any]) -> ExecutionResult:
+    async def _finish(self, started: Awaitable[Any], only: Only | None) -> ExecutionResult:
         try:
-            data = await started
+            found = await started
         except GraphQLError as error:
             return self._failed(error)
-        return self.build_response(data)
+        return self.build_response(found if only is None else {only.path.key: found})
 
     def _failed(self, error: GraphQLError) -> Any:
         self.collected_errors.add(error, None)
@@ -86,7 +97,7 @@ class PlannedExecutor(_plain):
         try:
             result = root.resolve(source, info, self.variable_values, hide_suggestions=self.hide_suggestions)
             if self.is_awaitable(result):
-                return self.complete_awaitable_value(type_, details, info, path, result, position_context)
+                return self._later(result, details, info, path, position_context)
             completed = self.complete_value(type_, details, info, path, result, position_context)
         except Exception as error:  # noqa: BLE001  # graphql-core places it, whatever it is
             self.handle_field_error(error, type_, details, path)
@@ -94,6 +105,15 @@ class PlannedExecutor(_plain):
         if self.is_awaitable(completed):
             return self._guarded(completed, type_, details, path)
         return completed
+
+    async def _later(self, result: Awaitable[Any], details: Any, info: Any, path: Any, position_context: Any) -> Any:
+        type_ = info.return_type
+        try:
+            completed = self.complete_value(type_, details, info, path, await result, position_context)
+            return await completed if self.is_awaitable(completed) else completed
+        except Exception as error:  # noqa: BLE001  # graphql-core places it, whatever it is
+            self.handle_field_error(error, type_, details, path)
+            return None
 
     async def _guarded(self, completed: Awaitable[Any], type_: Any, details: Any, path: Any) -> Any:
         try:

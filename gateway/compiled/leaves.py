@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
 from enum import Enum, Flag
 from types import MappingProxyType
 from typing import Any, Final
 
+import msgspec
 from graphql import GraphQLBoolean, GraphQLFloat, GraphQLID, GraphQLInt, GraphQLString
 from graphql.pyutils import Undefined
 from strawberry.execution.is_awaitable import optimized_is_awaitable
@@ -29,6 +32,10 @@ _DOUBTS: Final[Mapping[object, str]] = MappingProxyType(
 """What keeps a value from being its own coercion, by the scalar. These very objects only: a namesake may differ."""
 
 
+_PLAIN: Final[frozenset[type]] = frozenset({str, int, float, bool, datetime, Decimal, msgspec.Raw})
+"""Classes of values that are neither null nor errors, nor to be awaited."""
+
+
 def write_leaf(code: Code, leaf: Any, value: str, *, nullable: bool) -> None:
     """Lines that make the variable `value` what graphql-core would answer for it, or raise."""
     convert = f"{value} = {code.name(coercion(leaf), 'leaf')}({value})"
@@ -49,7 +56,7 @@ def coercion(leaf: Any) -> Callable[[Any], Any]:
     coerce = leaf.coerce_output_value
 
     def convert(value: Any) -> Any:
-        if value is None or isinstance(value, Exception) or optimized_is_awaitable(value):
+        if type(value) not in _PLAIN and _is_odd(value):
             raise Unfit
         coerced = coerce(value)
         if coerced is None or coerced is Undefined:
@@ -57,6 +64,10 @@ def coercion(leaf: Any) -> Callable[[Any], Any]:
         return coerced
 
     return convert
+
+
+def _is_odd(value: object) -> bool:
+    return value is None or isinstance(value, Exception) or optimized_is_awaitable(value)
 
 
 def _named_members(leaf: Any) -> type[Enum] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 
@@ -61,7 +60,7 @@ def noting(context: Context, notes: Notes) -> Context:
     """The same context, whose doors note what they show."""
     batches: Any = NotedBatches(context.batches, notes)
     watches: Any = _Unnoted(context.watches, notes)
-    return replace(context, batches=batches, watches=watches)
+    return Context(batches, watches, context.scope, context.limits)
 
 
 class _Unnoted:

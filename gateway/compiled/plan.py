@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import strawberry
 from graphql import GraphQLSchema
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, collect_fields, collect_subfields
 from graphql.execution.values import VariableValues
+from graphql.pyutils import Path
 from graphql.type import GraphQLObjectType
 
 from gateway.compiled.arguments import Arguments
@@ -20,6 +21,13 @@ from gateway.compiled.wrapping import item_of, leads_to_objects, named
 from gateway.engine.operation import Operation
 
 Projection = Callable[[Any, Bound], Any]
+
+
+class Only(NamedTuple):
+    """The root field of an operation that has but one."""
+
+    details: FieldDetailsList
+    path: Path
 
 
 class Plan:
@@ -48,6 +56,8 @@ class Plan:
         self.fields: Final = self._checked(
             collect_fields(self._core, operation.details, settled, root, operation.node)
         ).grouped_field_set
+        paths = [(details, Path(None, key, root.name)) for key, details in self.fields.items()]
+        self.only: Final = Only(*paths[0]) if len(paths) == 1 else None
         self.roots: Final[dict[int, Root]] = {}
         for details in self.fields.values():
             found = root_of(schema, self._core, root, details)

@@ -15,7 +15,7 @@ from gateway.compiled.fields import is_plain
 from gateway.compiled.plan import Plan
 from gateway.compiled.unfit import Unfit
 from gateway.compiled.variables import deciding_variables
-from gateway.engine.operation import Operation, Prepared
+from gateway.engine.operation import NO_VALUES, Operation, Prepared
 
 _VARIANTS: Final = 16
 """Plans of one operation at most: each setting of the variables that `@skip` and `@include` hang on needs its own."""
@@ -31,7 +31,17 @@ class _Kept:
         self.runs = 0
         self.deciding = deciding
         """None for an operation that cannot have a plan."""
-        self.plans: dict[tuple[Any, ...], Plan | None] = {}
+        self.plans: dict[tuple[Any, ...], _Planned | None] = {}
+
+
+class _Planned:
+    """A plan, and the executor that those of its runs are copied from."""
+
+    __slots__ = ("first", "plan")
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.first: PlannedExecutor | None = None
 
 
 class Plans:
@@ -59,12 +69,17 @@ class Plans:
             return None
         return partial(self._follow, plan)
 
-    def _follow(self, plan: Plan, *args: Any, **more: Any) -> Any:
-        executor = PlannedExecutor(*args, **more)
-        executor.follow(plan, self.counts)
-        return executor
+    def _follow(self, kept: _Planned, *args: Any, **options: Any) -> Any:
+        schema, definitions, fragments, root_value, context, operation, values, *resolvers = args
+        extensions = options.pop("operation_extensions")
+        if kept.first is None:
+            # nothing of the first run is kept with the plan
+            given = (schema, definitions, fragments, None, None, operation, NO_VALUES, *resolvers)
+            kept.first = PlannedExecutor(*given, operation_extensions=None, **options)
+            kept.first.plan, kept.first.counts = kept.plan, self.counts
+        return kept.first.again(root_value, context, values, extensions)
 
-    def _plan(self, kept: _Kept, operation: Operation, values: VariableValues) -> Plan | None:
+    def _plan(self, kept: _Kept, operation: Operation, values: VariableValues) -> _Planned | None:
         if kept.deciding is None:
             return None
         setting = tuple(values.coerced.get(name) for name in kept.deciding)
@@ -72,14 +87,14 @@ class Plans:
             kept.plans[setting] = self._compile(operation, kept.deciding, values)
         return kept.plans.get(setting)
 
-    def _compile(self, operation: Operation, deciding: tuple[str, ...], values: VariableValues) -> Plan | None:
+    def _compile(self, operation: Operation, deciding: tuple[str, ...], values: VariableValues) -> _Planned | None:
         # nothing of the other variables, perhaps large ones of one client, is kept with the plan
         settled = VariableValues(
             {name: values.sources[name] for name in deciding if name in values.sources},
             {name: values.coerced[name] for name in deciding if name in values.coerced},
         )
         try:
-            return Plan(self._schema, operation, settled)
+            return _Planned(Plan(self._schema, operation, settled))
         except Unfit:
             return None
 
