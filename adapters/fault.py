@@ -16,5 +16,5 @@ def fault(error: Exception, where: str) -> InternalError:
     """Log the error's kind and place; its text is left out, since it may quote what was being read or sent."""
     number = secrets.token_hex(4)
     place = "".join(traceback.format_tb(error.__traceback__)).rstrip()
-    log.error("fault %s: %s at %s\n%s", number, type(error).__name__, where, place)
+    log.error("gateway.fault: %s, %s at %s\n%s", number, type(error).__name__, where, place)
     return InternalError(f"The gateway failed here (fault {number}): tell whoever runs it; its log has the place.")

@@ -96,7 +96,7 @@ class Line:
             delay = self._delay(outcome, attempt, question)
             if delay is None:
                 break
-            log.debug("%s: %s, trying again in %.2f s", self.party, outcome.code.value, delay)
+            log.debug("upstream.retried: %s: %s, trying again in %.2f s", self.party, outcome.code.value, delay)
             await self._clock.sleep(delay)
         assert failure is not None  # noqa: S101 - the loop ran
         raise failure

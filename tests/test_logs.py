@@ -101,6 +101,21 @@ def test_an_exception_brings_its_trace(formatter: logging.Formatter) -> None:
     assert "\u202e" not in text
 
 
+@pytest.mark.parametrize(
+    ("said", "event", "message"),
+    [
+        ("watch.ended", "watch.ended", None),
+        ("store.unusable path=/x: mend it", "store.unusable", "path=/x: mend it"),
+        ("engine.failed: 12 at b", "engine.failed", "12 at b"),
+        ("Invalid HTTP request received.", "log", "Invalid HTTP request received."),
+        ("seller.example/2738", "log", "seller.example/2738"),
+    ],
+)
+def test_every_line_has_an_event(said: str, event: str, message: str | None) -> None:
+    told = json.loads(JsonFormatter().format(record(said)))
+    assert (told["event"], told.get("message")) == (event, message)
+
+
 def test_people_see_colours_and_short_numbers() -> None:
     line = PrettyFormatter(has_colours=True).format(record("x.y", {"seconds": 0.123456789, "words": "two words"}))
     assert "\x1b[33mWARNING\x1b[0m" in line
@@ -137,7 +152,7 @@ def test_libraries_are_heard_from_warnings_on_and_ours_from_the_level() -> None:
         logging.getLogger(name).debug("quiet %s", name)
         logging.getLogger(name).info("GET https://seller.example/2738 %s", name)
         logging.getLogger(name).warning("loud %s", name)
-    told = [line["event"].split()[0] for line in lines(stream) if line["logger"] in {"httpx", "uvicorn.error"}]
+    told = [line["message"].split()[0] for line in lines(stream) if line["logger"] in {"httpx", "uvicorn.error"}]
     assert told == ["loud", "loud"]
     assert len([line for line in lines(stream) if line["logger"] in {"gateway.core", "adapters.line"}]) == 6
 

@@ -89,7 +89,7 @@ class Keys:
                 async with asyncio.timeout(_WAIT):
                     keys = _usable(await self._load())
             except (OSError, ValueError, TypeError, TimeoutError, RecursionError, PyJWTError, httpx.HTTPError) as error:
-                _log.warning("the keys of auth.jwt could not be read: %s", type(error).__name__)
+                _log.warning("auth.keys_unreadable: %s", type(error).__name__)
                 return
             self._keys, self._read_at = keys, self._clock.monotonic()
             self.generation += 1

@@ -58,7 +58,8 @@ def expected(error: BaseException) -> dict[str, Any] | None:
 def unexpected(error: BaseException, path: object = None) -> dict[str, Any]:
     """An error that nobody foresaw: the log has everything, the client an id that leads there."""
     error_id = secrets.token_hex(8)
-    _log.error("unexpected error %s at %s", error_id, path, exc_info=(type(error), error, error.__traceback__))
+    trace = (type(error), error, error.__traceback__)
+    _log.error("engine.failed: %s at %s", error_id, path, exc_info=trace, extra={"fields": {"error_id": error_id}})
     message = f"Something went wrong inside the gateway. Its log tells more under {error_id}."
     return error_of(ErrorCode.INTERNAL.value, message, id=error_id)
 

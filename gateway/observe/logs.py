@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,7 +21,9 @@ from gateway.observe.request_id import CURRENT
 from gateway.observe.text import shown
 
 _OURS: Final = ("gateway", "adapters", "schema")
+_EVENT: Final = re.compile(r"([a-z_]+(?:\.[a-z_]+)+)(?:: | |$)(.*)", re.DOTALL)
 _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
+_WORDS: Final = 2_000
 _COLOURS: Final = {"DEBUG": "2", "INFO": "36", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 
 
@@ -46,9 +49,12 @@ class JsonFormatter(logging.Formatter):
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": shown(record.getMessage()),
+            "event": "",
             "logger": record.name,
         }
+        line["event"], words = event_of(record)
+        if words:
+            line["message"] = words
         if (request_id := CURRENT.get(None)) is not None:
             line["request_id"] = request_id
         for name, value in fields_of(record).items():
@@ -73,11 +79,21 @@ class PrettyFormatter(logging.Formatter):
             told.setdefault("request_id", request_id)
         pairs = " ".join(f"{self._paint('2', f'{name}=')}{_value(value)}" for name, value in told.items())
         level = self._paint(_COLOURS.get(record.levelname, "0"), f"{record.levelname:<7}")
-        line = f"{self._paint('2', at)} {level} {shown(record.getMessage()):<22} {pairs}".rstrip()
+        event, words = event_of(record)
+        line = " ".join(
+            filter(None, (self._paint("2", at), level, f"{event:<22}" if pairs or words else event, words, pairs))
+        )
         return f"{line}\n{_lines(self.formatException(record.exc_info))}" if record.exc_info else line
 
     def _paint(self, colour: str, text: str) -> str:
         return f"\033[{colour}m{text}\033[0m" if self._has_colours else text
+
+
+def event_of(record: logging.LogRecord) -> tuple[str, str]:
+    """The event's name, and the words after it; all that libraries say is words."""
+    said = record.getMessage()
+    named = _EVENT.match(said)
+    return (named[1], shown(named[2], _WORDS)) if named else ("log", shown(said, _WORDS))
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
@@ -96,4 +112,4 @@ def _value(value: object) -> str:
 
 def _lines(text: str) -> str:
     """Several lines of foreign text, each escaped."""
-    return "\n".join(shown(line, 2_000) for line in text.splitlines())
+    return "\n".join(shown(line, _WORDS) for line in text.splitlines())
