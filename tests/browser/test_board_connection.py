@@ -63,7 +63,7 @@ def test_it_survives_the_restart_of_the_gateway(page: Page) -> None:
         open_board(page, url, live, ended)
         wait_for_end(page, ended)
         card(page, live).get_by_text("Running").wait_for()
-    page.get_by_text("Connection lost at").wait_for()
+    page.get_by_text("Connection lost").wait_for()
     assert card(page, live).get_by_text("Running").is_visible()
     assert page.get_by_role("button", name="Try now").is_visible()
     heard.clear()

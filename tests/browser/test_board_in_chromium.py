@@ -171,6 +171,17 @@ def test_failures_have_reasons_items_and_a_file(visit: Visit, ended: str) -> Non
     assert sorted(messages.values(), reverse=True) == counts
 
 
+def test_reasons_without_words_are_told_apart_by_their_explanation(visit: Visit) -> None:
+    open_board(visit.page, visit.gateway)
+    took_long = {"code": None, "message": None, "en": "It took too long."}
+    was_refused = {"code": None, "message": None, "en": "It was not executed."}
+    items = [{"failures": [took_long]}, {"failures": [was_refused]}, {"failures": [was_refused, took_long]}]
+    filtered = module(
+        visit.page, "failed", "return x.items.filter(m.failedFor(x.reason))", {"items": items, "reason": took_long}
+    )
+    assert filtered == [items[0], items[2]]
+
+
 CELLS = [
     "",
     "plain",

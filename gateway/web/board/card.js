@@ -54,6 +54,7 @@ export class Card {
     const { entry, language, parts } = this;
     const { batch, error } = entry;
     setAttribute(this.root, 'data-tone', tone(entry));
+    setAttribute(this.root, 'data-final', entry.isFinal);
     setText(parts.mark, MARKS[tone(entry)]);
     setText(parts.state, stateWords(entry, language));
     setAttribute(parts.remove, 'aria-label', language.say('removeBatch', entry.key));
@@ -84,7 +85,7 @@ export class Card {
     const { source, account } = entry.ref;
     const operation = entry.batch?.operation;
     const isOne = gateway.siblings(source).length < 2;
-    const does = operation ? language.sayOr(`operations.${operation}`, operation) : null;
+    const does = operation && operation !== 'OTHER' ? language.sayOr(`operations.${operation}`, operation) : null;
     const facts = [
       isOne ? does : sourceWords(source, gateway.marketplaceOf(source), language),
       gateway.accountsOf(source).length > 1 || (account && !entry.batch) ? (entry.batch?.account ?? account) : null,
@@ -154,7 +155,7 @@ export function countParts(batch, language) {
   if (batch.itemCount !== null) {
     parts.push(['all', language.say(parts.length ? 'counts.all' : 'counts.items', batch.itemCount)]);
   }
-  return parts.length ? parts : [['none', language.say('counts.none')]];
+  return parts.length ? parts : [['untold', language.say('counts.none')]];
 }
 
 /** The same as one line: `9 succeeded · 3 failed of 12`. */

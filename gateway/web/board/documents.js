@@ -72,7 +72,7 @@ export const FAILED_ITEMS = `query BoardFailedItems($ref: BatchRef!, $after: Str
       items(status: FAILED, first: 500, after: $after) {
         totalCount
         pageInfo { hasNextPage endCursor }
-        nodes { index key title failures { code message } }
+        nodes { index key title failures { code message en: explanation(language: EN) } }
       }
     }
   }

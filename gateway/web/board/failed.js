@@ -18,6 +18,11 @@ export async function failedItems(api, document, ref, { parse, progress } = {}) 
   return { account, items: found };
 }
 
-/** Whether the item failed for this reason. */
-export const failedFor = ({ code, message }) => (item) =>
-  item.failures.some((failure) => failure.code === code && failure.message === message);
+/** What tells one reason from another: some have no code and no message, but an explanation. */
+export const reasonKey = ({ code, message, en }) => JSON.stringify([code, message, en]);
+
+/** Whether an item failed for this reason. */
+export function failedFor(reason) {
+  const key = reasonKey(reason);
+  return ({ failures }) => failures.some((failure) => reasonKey(failure) === key);
+}

@@ -3,7 +3,7 @@
 import { reasonWords } from './card.js';
 import { FAILED_ITEMS } from './documents.js';
 import { h, setText } from './dom.js';
-import { failedFor, failedItems } from './failed.js';
+import { failedFor, failedItems, reasonKey } from './failed.js';
 
 const PAGE = 20;
 
@@ -27,7 +27,7 @@ export class Failures {
     }
     const keys = new Set();
     for (const reason of entry.summary ?? []) {
-      const key = JSON.stringify([reason.code, reason.message]);
+      const key = reasonKey(reason);
       const group = this.#group(key, reason);
       const there = this.root.children[keys.size];
       if (there !== group.root) this.root.insertBefore(group.root, there ?? null);
@@ -84,6 +84,8 @@ class Group {
     );
     const explanation = reason[language.code];
     setText(this.explanation, explanation ?? language.say('noExplanation'));
+    // without words of the marketplace's own, the title is the explanation
+    this.explanation.hidden = Boolean(explanation) && !reason.code && !reason.message;
     this.explanation.classList.toggle('muted', !explanation);
     this.#list();
   }

@@ -15,7 +15,7 @@ export default {
     connecting: 'Connecting…',
     live: (f, live) => `Live · following ${many(f, live, 'batch', 'batches')}`,
     idle: 'Connected · nothing to follow',
-    lost: (f, since) => `Connection lost at ${since} · states are from before · connecting again`,
+    lost: (f, since) => `Connection lost · states are from ${since} · trying again`,
     refused: 'The gateway wants a token',
   },
   retryIn: (f, seconds) => `in ${f.duration(seconds)}`,

@@ -12,7 +12,7 @@ export default {
     connecting: 'Bağlanıyor…',
     live: (f, live) => `Canlı · ${f.number(live)} toplu işlem izleniyor`,
     idle: 'Bağlı · izlenecek işlem yok',
-    lost: (f, since) => `Bağlantı ${since} itibarıyla koptu · durumlar o andan kalma · yeniden bağlanılıyor`,
+    lost: (f, since) => `Bağlantı koptu · durumlar ${since} anına ait · yeniden deneniyor`,
     refused: 'Ağ geçidi belirteç istiyor',
   },
   retryIn: (f, seconds) => `${f.duration(seconds)} sonra`,
