@@ -123,6 +123,10 @@ class Hand:
             "*.timeout": [0.0, 1.5, 7, -1.0],
         }
 
+    def steadfast(self) -> list[BatchRef]:
+        """Batches whose marketplace answers about them at any time."""
+        return [ref for ref, states in self.door.histories.items() if len(states) > 1]
+
     def context(self) -> Context:
         door: Any = self.door
         return Context(door, door)

@@ -36,20 +36,26 @@ SCALARS: dict[str, list[Any]] = {
 
 
 class Operations:
-    """Draws one document after another."""
+    """Draws one document after another, none with a field called like one of `without`."""
 
-    def __init__(self, schema: GraphQLSchema, pools: Pools, random: Random) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, pools: Pools, random: Random, without: frozenset[str] = frozenset()
+    ) -> None:
         self._schema = schema
         self._pools = pools
         self._random = random
+        self._without = without
 
     def draw(self, kind: str = "query", fields: int = 24) -> tuple[str, dict[str, Any]]:
         """A document of one operation of at most about `fields` fields, and variables for it."""
-        return _Drawing(self._schema, self._pools, self._random, fields).operation(kind)
+        return _Drawing(self._schema, self._pools, self._random, fields, self._without).operation(kind)
 
 
 class _Drawing:
-    def __init__(self, schema: GraphQLSchema, pools: Pools, random: Random, fields: int) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, pools: Pools, random: Random, fields: int, without: frozenset[str]
+    ) -> None:
+        self.without = without
         self.schema = schema
         self.pools = pools
         self.random = random
@@ -94,7 +100,7 @@ class _Drawing:
         if self.chance(0.08):
             self.left -= 1
             return f"{self.alias('__typename', '', 'String!')}{self.directives()}"
-        names = list(parent.fields)
+        names = [name for name in parent.fields if name not in self.without]
         if depth > 4 or self.left <= 0:
             names = [n for n in names if is_leaf_type(get_named_type(parent.fields[n].type))] or ["__typename"]
         name = self.random.choice(names)

@@ -74,7 +74,7 @@ class SharedAnswers:
         answer = _Answer(encoded, tuple(dict.fromkeys(notes.shown)))
         # an answer is an object, `{"data":{…}}`; one with errors ends with their list, `{"data":…,"errors":[…]}`
         is_good = notes.is_shareable and answer.shown and encoded.endswith(b"}}")
-        if is_good and _weight(key, answer) * 4 <= self._max_bytes and _is_current(answer, batches):
+        if is_good and self._has_room(key, answer) and _is_current(answer, batches):
             self._drop(key)
             self._kept[key] = answer
             self._operations[key[0]] += 1
@@ -82,6 +82,11 @@ class SharedAnswers:
             while self.bytes > self._max_bytes:
                 self._drop(next(iter(self._kept)))
         return encoded
+
+    def _has_room(self, key: _Key, answer: _Answer) -> bool:
+        """False for an answer that would cost many others their place."""
+        weight = _weight(key, answer)
+        return weight * 4 <= self._max_bytes and weight + _weight_of(key[0]) <= self._max_bytes
 
     def _drop(self, key: _Key) -> None:
         dropped = self._kept.pop(key, None)
