@@ -92,6 +92,10 @@ class Window:
         calls, seconds = self._pace(now)
         return max(0, calls - self._running - self._recent(now, seconds))
 
+    def used(self, now: float) -> int:
+        """Calls that take a place at this moment."""
+        return self._running + self._recent(now, self._pace(now).seconds)
+
     def throttled(self, now: float, started: float, pause: float) -> None:
         """The marketplace answered a call, begun at `started`, with "too many": pause, then go at half the pace.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -36,6 +38,7 @@ from gateway.config.references import References
 from gateway.config.sources import Environment, TomlFile, as_json
 from gateway.config.words import findings, section
 from gateway.core.assembly import CoreSettings
+from gateway.core.cluster.settings import ClusterSettings
 from gateway.core.freshness import Lifetimes
 from gateway.core.store import StoreLimits
 from gateway.core.watched import WatchLimits
@@ -125,6 +128,7 @@ class Settings(BaseSettings):
     upstream: UpstreamLimits = _section()
     watch: WatchLimits = _section()
     store: StoreLimits = _section()
+    cluster: ClusterSettings = _section()
     limits: Clients = _section()
     documents: Documents = _section()
     queries: Queries = _section()
@@ -144,8 +148,9 @@ class Settings(BaseSettings):
             upstream=self.upstream,
             lifetimes=self.cache,
             watch=self.watch,
-            store=store_path(self.store),
+            store=None if self.cluster.url is not None and self.store.path is None else store_path(self.store),
             store_limits=self.store,
+            cluster=self.cluster.named(f"{socket.gethostname()}:{self.server.port or os.getpid()}"),
         )
 
     @field_validator("*", mode="before")

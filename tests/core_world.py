@@ -121,11 +121,12 @@ async def world(
     assert isinstance(clock, VirtualClock)
     marketplace = marketplace or Marketplace(clock)
 
-    def funnel(given: Any, clock: Clock, limits: Any) -> Funnel:
+    def funnel(given: Any, clock: Clock, limits: Any, budgets: Any) -> Funnel:
         return Funnel(
             given,
             clock=clock,
             upstream=limits,
+            budget_factory=budgets,
             transport_factory=lambda _: httpx.MockTransport(marketplace.handle),
             chance=lambda: 0.5,
         )

@@ -69,7 +69,7 @@ async def ask(file: Recorded) -> dict[str, Any]:
     clock = VirtualClock()
     shop = account(file.marketplace, **file.account)
 
-    def funnel(given: Any, clock: Any, limits: Any) -> Funnel:
+    def funnel(given: Any, clock: Any, limits: Any, _: Any) -> Funnel:
         return Funnel(given, clock=clock, upstream=limits, transport_factory=lambda _: replaying(file))
 
     async with open_core(CoreSettings(accounts=(shop,)), clock, funnel) as core:

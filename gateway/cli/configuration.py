@@ -12,6 +12,7 @@ from typing import Any
 from gateway.cli.console import say
 from gateway.config.mistakes import SettingsError
 from gateway.core.assembly import CoreSettings
+from gateway.core.cluster.settings import ClusterSettings
 from gateway.settings import DEFAULT_FILE, Settings, load_settings
 
 
@@ -37,5 +38,5 @@ def load(config: Path | None, overrides: Mapping[str, Mapping[str, Any]] | None 
 
 
 def direct(settings: Settings) -> CoreSettings:
-    """The core of a command that asks by itself: a gateway's store, with its watches, is the gateway's."""
-    return replace(settings.core, store=None)
+    """The core of a command that asks by itself: a gateway's store and cluster are the gateway's."""
+    return replace(settings.core, store=None, cluster=ClusterSettings())

@@ -170,9 +170,9 @@ class Batches:
         else:
             await self._caught_up(state)
 
-    def is_at_hand(self, ref: BatchRef) -> bool:
-        """True where its state would be given without asking anybody."""
-        return self._states.get(ref) is not None
+    def at_hand(self, ref: BatchRef) -> State | None:
+        """The state at hand, however old; never waits."""
+        return self._states.get(ref)
 
     async def _caught_up(self, state: State) -> State:
         """The state, or a newer one that another process has read."""
@@ -228,7 +228,8 @@ class Batches:
         if is_forgotten(old, fetched.snapshot, self._clock.now()):
             raise self._expired(ref)
         version = next_version(old, fetched.fetched_at)
-        new = State(ref, fetched.snapshot, fetched.answers, fetched.fetched_at, now, version, fetched.asked)
+        follows = old.version if old is not None else ""
+        new = State(ref, fetched.snapshot, fetched.answers, fetched.fetched_at, now, version, fetched.asked, follows)
         state = merge(old, new)
         self._missing.pop(ref, None)
         if old is None or state.version != old.version:

@@ -32,6 +32,10 @@ class Watcher(Protocol):
         """Whoever asks for it has met a failure."""
         ...
 
+    def is_watched(self, ref: BatchRef) -> bool:
+        """True where a batch is being watched here."""
+        ...
+
     def watched(self) -> Sequence[BatchRef]:
         """All batches that are being watched here."""
         ...

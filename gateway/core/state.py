@@ -30,6 +30,8 @@ class State:
     version: str
     asked: float | None = None
     """When the first question of this reading went out, on the same clock; None where that is not known."""
+    follows: str = ""
+    """The version that was known when it was read; none where it was the first."""
 
 
 class Reading(NamedTuple):

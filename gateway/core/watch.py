@@ -75,6 +75,7 @@ class Watches:
     async def adopt(self, ref: BatchRef, age: float) -> None:
         """Watch a batch that was being watched before, or elsewhere, and that nobody asks for any more."""
         known = await self._batches.known(ref) if self._batches.accounts.knows(ref) else None
+        known = self._batches.at_hand(ref) or known
         if ref in self._watches:
             return
         if not self._batches.accounts.knows(ref) or (known is not None and known.snapshot.is_terminal):
@@ -135,6 +136,7 @@ class Watches:
         return [watch.dump(now) for watch in self._watches.values()]
 
     def _join(self, subscription: Subscription, ref: BatchRef, known: State | None, detail: Detail) -> None:
+        known = self._batches.at_hand(ref) or known  # the newest: something may have been read since
         watch = self._watches.get(ref)
         if watch is None:
             if known is not None and known.snapshot.is_terminal:
@@ -193,6 +195,10 @@ class Watches:
             watch.tell_failure(error, self._clock.monotonic(), is_final=is_final)
             if is_final:
                 self._end(watch, WatchEnd.ERROR)
+
+    def is_watched(self, ref: BatchRef) -> bool:
+        """True where a batch is being watched here."""
+        return ref in self._watches
 
     def watched(self) -> list[BatchRef]:
         """All batches that are being watched here."""

@@ -1,0 +1,59 @@
+"""An account's limit, divided: most of it is common to all replicas, the rest is reserved, a share for each.
+
+The common part is spent through the server, by whoever needs it. The reserve is each replica's own, with or without the
+server, so that losing it stops nobody for a moment. Once a replica has been away for so long that the others must have
+noticed, it may use its share of the common part too; they leave it untouched.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+from adapters.window import Limit
+from gateway.core.cluster.session import EXTENDED, RESERVED, Session
+
+_RESERVE: Final = 0.25
+"""Part of a limit that is reserved."""
+_BEATS: Final = 3
+"""Beats within which the others notice that a member is lost."""
+_ROUNDING: Final = 1e-6
+
+
+class Allowance(NamedTuple):
+    """What one replica may spend of one account's limit."""
+
+    limit: Limit
+    longest: float
+    """Seconds that a call may last."""
+
+    @property
+    def common(self) -> int:
+        """Calls per window that are spent through the server."""
+        return self.limit.calls - self._reserve
+
+    def own(self, session: Session) -> int:
+        """Calls per window that this replica may make without asking."""
+        lapsed = session.lapsed_for
+        if lapsed is not None and lapsed > RESERVED:
+            return 0
+        reserve = self._share(self._reserve, session)
+        if lapsed is None or session.is_returning or not self.notice(session) < lapsed <= EXTENDED:
+            return reserve
+        return reserve + self._share(self.common, session)
+
+    def reserve(self, share: float) -> int:
+        """The part of the reserve that goes with a share."""
+        return math.floor(self._reserve * share + _ROUNDING)
+
+    def notice(self, session: Session) -> float:
+        """Seconds after its end until all calls that others made in ignorance of it have gone by."""
+        return _BEATS * session.timing.rhythm + self.limit.seconds + self.longest
+
+    @property
+    def _reserve(self) -> int:
+        return math.floor(self.limit.calls * _RESERVE)
+
+    @staticmethod
+    def _share(calls: int, session: Session) -> int:
+        return math.floor(calls * session.share + _ROUNDING)

@@ -1,0 +1,139 @@
+"""The keeper that replicas share: states go to the server, and what another replica has read comes from there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from adapters.base import Account
+from adapters.clock import Clock
+from adapters.model import BatchRef
+from gateway.core.cluster.believing import CONFIRM, PEEK, PUT
+from gateway.core.cluster.heads import LENGTH, Head, number, rank, read_head
+from gateway.core.cluster.keys import Keys
+from gateway.core.cluster.link import Link
+from gateway.core.cluster.server import ServerAway
+from gateway.core.kept import pack, unpack
+from gateway.core.state import State
+
+log = logging.getLogger(__name__)
+
+_MOST_OWED: Final = 10_000
+"""States read while the server was lost that are still given to it afterwards."""
+_AT_ONCE: Final = 20
+
+Fence = Callable[[BatchRef], int | None]
+"""The fencing token under which this replica asks for a batch, where it does."""
+
+
+class SharedKeeper:
+    """A `Keeper` on the server. While that is lost, states are owed to it."""
+
+    is_shared = True
+
+    def __init__(
+        self, link: Link, keys: Keys, clock: Clock, fence: Fence, message: Callable[[BatchRef], bytes]
+    ) -> None:
+        self._link = link
+        self._keys = keys
+        self._clock = clock
+        self._fence = fence
+        self._message = message
+        self._owed: OrderedDict[BatchRef, tuple[Account, State, float]] = OrderedDict()
+
+    async def get(self, account: Account, ref: BatchRef) -> State | None:
+        """The shared state, read again, or None: also where the server cannot be asked."""
+        try:
+            value = await self._link.get(self._keys.state(account, ref))
+        except ServerAway:
+            return None
+        return self._read(account, ref, value) if value is not None else None
+
+    async def newer(self, account: Account, state: State) -> State | None:
+        """What other replicas have read or confirmed since `state`."""
+        try:
+            value = await self._link.run(PEEK, [self._keys.state(account, state.ref)], state.version)
+        except ServerAway:
+            return None
+        if value is None or (head := read_head(value)) is None:
+            return None
+        if head.version != state.version:
+            return self._read(account, state.ref, value)
+        checked = self._link.from_server(head.read)
+        if checked <= state.checked:
+            return None
+        return replace(state, checked=checked, fetched_at=_date(head))
+
+    async def put(self, account: Account, state: State, lifetime: float) -> State:
+        """Give a state to all; the one to believe comes back."""
+        try:
+            keys = [self._keys.state(account, state.ref), self._keys.news]
+            good, told = await self._link.run(PUT, keys, *self._put(state, lifetime))
+        except ServerAway:
+            self._owe(account, state, lifetime)
+            return state
+        if good:
+            return replace(state, version=told.decode())
+        return self._read(account, state.ref, told) or state
+
+    async def confirm(self, account: Account, state: State, lifetime: float) -> State:
+        """Tell that a state was read again; the one to believe comes back."""
+        values = (state.version, number(self._link.to_server(state.checked, is_late=True)), self._token(state.ref))
+        try:
+            answer = await self._link.run(
+                CONFIRM, [self._keys.state(account, state.ref)], *values, int(lifetime * 1000)
+            )
+        except ServerAway:
+            return state
+        if answer[0] == 2:
+            return await self.put(account, state, lifetime)
+        return state if answer[0] == 1 else self._read(account, state.ref, answer[1]) or state
+
+    async def settle(self) -> None:
+        """Give the server what it is owed, a few states at a time."""
+        while self._owed and self._link.is_up:
+            owed = [self._owed.popitem(last=False)[1] for _ in range(min(_AT_ONCE, len(self._owed)))]
+            await asyncio.gather(*(self.put(*one) for one in owed))
+
+    async def aclose(self) -> None:
+        """Nothing: the link is closed by whoever opened it."""
+
+    def _owe(self, account: Account, state: State, lifetime: float) -> None:
+        self._owed.pop(state.ref, None)
+        self._owed[state.ref] = (account, state, lifetime)
+        if len(self._owed) > _MOST_OWED:
+            self._owed.popitem(last=False)
+
+    def _put(self, state: State, lifetime: float) -> tuple[Any, ...]:
+        asked = state.asked if state.asked is not None else state.checked
+        return (
+            rank(state.snapshot),
+            state.version,
+            state.follows,
+            number(self._link.to_server(asked, is_late=False)),
+            number(self._link.to_server(state.checked, is_late=True)),
+            self._token(state.ref),
+            int(lifetime * 1000),
+            pack(state),
+            self._message(state.ref),
+        )
+
+    def _token(self, ref: BatchRef) -> str:
+        fence = self._fence(ref)
+        return number(fence) if fence is not None else ""
+
+    def _read(self, account: Account, ref: BatchRef, value: bytes) -> State | None:
+        head = read_head(value)
+        state = unpack(account, ref, value[LENGTH:], self._clock) if head is not None else None
+        if head is None or state is None:
+            return None
+        return replace(state, version=head.version, checked=self._link.from_server(head.read), fetched_at=_date(head))
+
+
+def _date(head: Head) -> datetime:
+    return datetime.fromtimestamp(head.read / 1000, UTC)

@@ -1,0 +1,120 @@
+"""The way to the server with a switch in it: once lost, nobody waits for the server but the one who looks for it.
+
+It also knows the server's clock: replicas order what they read by it, whatever their own clocks say.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Final, NamedTuple
+
+from adapters.clock import Clock
+from gateway.core.cluster.server import Script, Server, ServerAway, Value
+
+log = logging.getLogger(__name__)
+
+_PATIENCE: Final = 2
+"""Calls in a row that fail before the server counts as lost."""
+_SAMPLES: Final = 32
+_GRAIN: Final = 0.001
+"""Seconds: what the server's clock tells is cut off to milliseconds."""
+
+
+class _Sample(NamedTuple):
+    trip: float
+    offset: float
+
+
+class Link:
+    """Calls to the server. While it is lost, all but `probe` fail at once."""
+
+    def __init__(self, server: Server, clock: Clock) -> None:
+        self._server = server
+        self._clock = clock
+        self._failures = 0
+        self._samples: deque[_Sample] = deque(maxlen=_SAMPLES)
+        self._since = clock.monotonic()
+        self._is_told = False
+        self.is_up = False
+        """False until the server was reached, and while it is lost."""
+        self.commands = 0
+
+    async def run(self, script: Script, keys: Sequence[str], *values: Value) -> Any:
+        """What the script returns. Raises `ServerAway`, at once while the server is lost."""
+        if not self.is_up:
+            raise ServerAway("lost")
+        return await self._count(self._server.run(script, keys, values))
+
+    async def get(self, key: str) -> bytes | None:
+        """The value of a key. Raises `ServerAway`."""
+        if not self.is_up:
+            raise ServerAway("lost")
+        return await self._count(self._server.get(key))
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """Tell all who listen. Raises `ServerAway`."""
+        if not self.is_up:
+            raise ServerAway("lost")
+        await self._count(self._server.publish(channel, message))
+
+    def listen(self, channel: str) -> AsyncGenerator[bytes | None]:
+        """What is told from now on. Ends in `ServerAway`."""
+        return self._server.listen(channel)
+
+    async def probe(self, script: Script, keys: Sequence[str], *values: Value) -> Any:
+        """The same as `run`, also while the server is lost; the first value returned is the server's time (ms)."""
+        began = self._clock.monotonic()
+        answer = await self._count(self._server.run(script, keys, values))
+        ended = self._clock.monotonic()
+        self._samples.append(_Sample(ended - began, int(answer[0]) / 1000 - (began + ended) / 2))
+        return answer
+
+    def found(self) -> None:
+        """The server may be used by all again."""
+        if not self.is_up:
+            self.is_up = True
+            log.info("cluster.joined", extra={"fields": {"after": round(self.away_for, 1)}})
+        self._is_told = False
+
+    @property
+    def away_for(self) -> float:
+        """Seconds since the server was lost, or since the start."""
+        return self._clock.monotonic() - self._since
+
+    def to_server(self, at: float, *, is_late: bool) -> int:
+        """A moment of the steady clock on the server's (ms): the latest that it may be, or the earliest."""
+        best = min(self._samples, default=_Sample(0.0, 0.0))
+        doubt = best.trip / 2 + _GRAIN
+        return int((at + best.offset + (doubt if is_late else -doubt)) * 1000)
+
+    def from_server(self, ms: int) -> float:
+        """A moment of the server's clock (ms) on the steady one, never in the future."""
+        return min(self._clock.monotonic(), ms / 1000 - min(self._samples, default=_Sample(0.0, 0.0)).offset)
+
+    async def _count(self, answer: Any) -> Any:
+        self.commands += 1
+        try:
+            told = await answer
+        except ServerAway as error:
+            self._failures += 1
+            if self._failures >= _PATIENCE:
+                self._lose(error)
+            raise
+        self._failures = 0
+        return told
+
+    def _lose(self, error: ServerAway) -> None:
+        if self.is_up:
+            self.is_up = False
+            self._samples.clear()
+            self._since = self._clock.monotonic()
+        if not self._is_told:
+            self._is_told = True
+            fields = {"reason": str(error), "now": "going on alone, with a safe share of each budget"}
+            log.warning("cluster.lost", extra={"fields": fields})
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._server.aclose()

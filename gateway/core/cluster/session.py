@@ -1,0 +1,129 @@
+"""The replica as a member: alive as long as it says so in time, which is what all its leases hang on.
+
+One beat renews everything at once, so that leases cost the same for one batch and for ten thousand.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from adapters.clock import Clock
+from gateway.core.cluster.keys import Keys
+from gateway.core.cluster.link import Link
+from gateway.core.cluster.membership import BEAT, LEAVE
+
+_ALIVE: Final = 0.6
+"""Share of the lease for which a beat keeps a member alive; the rest is for noticing its end and taking over."""
+_RHYTHM: Final = 0.15
+"""Share of the lease between two beats."""
+EXTENDED: Final = 600.0
+"""Seconds for which a member that was lost may use its part of all the budgets …"""
+RESERVED: Final = 86_400.0
+"""… and its part of the reserves."""
+_MARGIN: Final = 120.0
+"""Seconds for which both are kept longer than they are used: calls last, and windows are open for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Times of one lease, in seconds."""
+
+    lease: float
+
+    @property
+    def alive(self) -> float:
+        """How long a beat keeps a member alive."""
+        return self.lease * _ALIVE
+
+    @property
+    def rhythm(self) -> float:
+        """From one beat to the next."""
+        return self.lease * _RHYTHM
+
+
+class Beat(NamedTuple):
+    """What a beat has told."""
+
+    has_lapsed: bool
+    """The member had not been alive: others may have taken its batches."""
+    share: float
+    """What it may use from now on."""
+    alive: tuple[str, ...]
+    """Sessions of the other members."""
+    gone: tuple[str, ...]
+    """Sessions that are dead and have left batches behind."""
+
+
+class Session:
+    """One life of one replica."""
+
+    def __init__(self, name: str, timing: Timing, link: Link, keys: Keys, clock: Clock) -> None:
+        self.id = f"{name}/{secrets.token_hex(5)}"
+        self.timing = timing
+        self.declared = 0.0
+        """The largest share of which this member may still have calls under way: the others count with it."""
+        self.share = 0.0
+        """The part of the reserves, and of all the budgets while the server is lost, that is this member's."""
+        self.known = 1
+        """Members that are counted: the living, and those whose share is still kept for them."""
+        self.alive: tuple[str, ...] = ()
+        self._name = name
+        self._link = link
+        self._keys = keys
+        self._clock = clock
+        self._valid_until: float | None = None
+        self._is_returning = False
+
+    @property
+    def is_valid(self) -> bool:
+        """True while nobody can have taken over from this member."""
+        return self._valid_until is not None and self._clock.monotonic() < self._valid_until
+
+    @property
+    def lapsed_for(self) -> float | None:
+        """Seconds since it was last valid; None where it never was."""
+        return None if self._valid_until is None else self._clock.monotonic() - self._valid_until
+
+    async def beat(self) -> Beat:
+        """Say that this member lives. Raises `ServerAway`."""
+        keys, began = self._keys, self._clock.monotonic()
+        _, lapsed, share, known, alive, gone = await self._link.probe(
+            BEAT,
+            [keys.members, keys.opens, keys.away, keys.owners],
+            self.id,
+            self._name,
+            int(self.timing.alive * 1000),
+            f"{self.declared:.9f}",
+            int(self._valid_until is not None),
+            int(2 * self.timing.rhythm * 1000),
+            int((EXTENDED + _MARGIN) * 1000),
+            int((RESERVED + _MARGIN) * 1000),
+            keys.owned(""),
+        )
+        self._valid_until = began + self.timing.alive
+        self.known = int(known)
+        self.alive = tuple(sorted(one.decode() for one in alive))
+        return Beat(bool(lapsed), float(share), self.alive, tuple(one.decode() for one in gone))
+
+    @property
+    def is_returning(self) -> bool:
+        """True while it is on its way back, and must not use what is kept for the lost."""
+        return self._is_returning
+
+    def change(self, share: float) -> None:
+        """Use that share, and nothing that is kept for the lost."""
+        self.share = share
+        self.declared = max(self.declared, share)
+        self._is_returning = True
+
+    def changed(self) -> None:
+        """What went beyond the share has been reported: the others may count with it."""
+        self.declared = self.share
+        self._is_returning = False
+
+    async def leave(self, message: bytes) -> None:
+        """Say that it lives no longer: others take over at once. Raises `ServerAway`."""
+        self._valid_until = None
+        await self._link.probe(LEAVE, [self._keys.members, self._keys.news], self.id, message)
