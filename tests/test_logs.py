@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -26,6 +27,8 @@ from gateway.sandbox.accounts import sandbox_accounts
 from gateway.sandbox.app import create_sandbox
 from gateway.settings import make_settings
 from tests.live_server import serve, until
+
+pytestmark = pytest.mark.anyio
 
 EVIL = "a\nb\x1b[31m\u202eevil\u2028\x00\\n\ud800"
 
@@ -293,3 +296,34 @@ def test_the_access_log_can_be_switched_off(sandbox: str) -> None:
     with serve(app_of(sandbox, access=False), lifespan="on") as (host, port):
         httpx.get(f"http://{host}:{port}/nothing", trust_env=False)
     assert stream.getvalue() == ""
+
+
+async def test_lines_wait_for_each_other_and_warnings_for_none() -> None:
+    """One write for many lines; at once where something is wrong, or where no loop would come by again."""
+    written: list[str] = []
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    log_to_stderr(LogSettings(format="json"), Stream())
+    log = logging.getLogger("gateway.test")
+    for number in range(3):
+        log.info("quiet.event", extra={"fields": {"n": number}})
+    assert written == []
+    log.warning("loud.event")
+    assert len(written) == 1
+    assert [json.loads(line)["event"] for line in written[0].splitlines()] == ["quiet.event"] * 3 + ["loud.event"]
+    log.info("quiet.event")
+    await asyncio.sleep(0.3)
+    assert len(written) == 2
+    await asyncio.to_thread(log.info, "thread.event")
+    assert len(written) == 3
+
+
+def test_without_a_loop_every_line_is_written_as_it_comes() -> None:
+    stream = io.StringIO()
+    log_to_stderr(LogSettings(format="json"), stream)
+    logging.getLogger("gateway.test").info("quiet.event")
+    assert stream.getvalue().count("\n") == 1

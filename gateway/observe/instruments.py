@@ -6,7 +6,7 @@ Everything here belongs to the event loop's thread.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -53,11 +53,25 @@ class Spread:
 
     def add(self, seconds: float, *values: str) -> None:
         """Note one duration."""
+        steps, total = self._spread(values)
+        steps[bisect_left(self._bounds, seconds)] += 1
+        total[0] += seconds
+
+    def observer(self, *values: str) -> Callable[[float], None]:
+        """Notes durations of one combination, faster."""
+        (steps, total), bounds = self._spread(values), self._bounds
+
+        def add(seconds: float) -> None:
+            steps[bisect_left(bounds, seconds)] += 1
+            total[0] += seconds
+
+        return add
+
+    def _spread(self, values: tuple[str, ...]) -> tuple[list[int], list[float]]:
         spread = self.spreads.get(values)
         if spread is None:
             spread = self.spreads[values] = ([0] * len(self._texts), [0.0])
-        spread[0][bisect_left(self._bounds, seconds)] += 1
-        spread[1][0] += seconds
+        return spread
 
     def family(self) -> HistogramMetricFamily:
         """As Prometheus wants it: each step holds those below it too."""

@@ -19,6 +19,7 @@ import msgspec
 from gateway.config.log import LogSettings
 from gateway.observe.request_id import CURRENT
 from gateway.observe.text import shown
+from gateway.observe.writing import LineHandler
 
 _OURS: Final = ("gateway", "adapters", "schema")
 _EVENT: Final = re.compile(r"([a-z_]+(?:\.[a-z_]+)+)(?:: | |$)(.*)", re.DOTALL)
@@ -30,7 +31,7 @@ _COLOURS: Final = {"DEBUG": "2", "INFO": "36", "WARNING": "33", "ERROR": "31", "
 def log_to_stderr(settings: LogSettings, stream: TextIO | None = None, environ: Mapping[str, str] = os.environ) -> None:
     """Send the gateway's log to stderr, and of what libraries say only their warnings: the rest names sellers."""
     target = stream or sys.stderr
-    handler = logging.StreamHandler(target)
+    handler = LineHandler(target)
     is_terminal = target.isatty()
     if settings.format == "pretty" or (settings.format == "auto" and is_terminal):
         handler.setFormatter(PrettyFormatter(has_colours=is_terminal and "NO_COLOR" not in environ))
@@ -44,10 +45,15 @@ def log_to_stderr(settings: LogSettings, stream: TextIO | None = None, environ: 
 class JsonFormatter(logging.Formatter):
     """One JSON object, on one line."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._second = 0
+        self._written = ""
+
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": self._time(record.created),
             "level": record.levelname.lower(),
             "event": "",
             "logger": record.name,
@@ -62,6 +68,12 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = _lines(self.formatException(record.exc_info))
         return _encode(line).decode()
+
+    def _time(self, at: float) -> str:
+        second = int(at)
+        if second != self._second:
+            self._second, self._written = second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._written}.{int((at - second) * 1000):03d}+00:00"
 
 
 class PrettyFormatter(logging.Formatter):
@@ -102,7 +114,13 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     if not isinstance(found, Mapping):
         return {}
     told = cast("Mapping[str, Any]", found)
-    return {name: shown(value) if isinstance(value, str) else value for name, value in told.items()}
+    return {name: _told(value) for name, value in told.items()}
+
+
+def _told(value: object) -> object:
+    if isinstance(value, str):
+        return shown(value)
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def _value(value: object) -> str:

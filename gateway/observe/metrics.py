@@ -55,7 +55,9 @@ class Metrics:
         self.operations = Tally("operations", "GraphQL operations that were run, by kind", "kind")
         self.refused = Tally("operations_refused", "GraphQL documents that were not run: wrong, or beyond the limits")
         self.stream_ends = Tally("streams_ended", "Streams that ended, by transport and why", "transport", "reason")
-        self.requests = Tally("http_requests", "HTTP requests that were answered, by status", "status")
+        self._requests = Tally("http_requests", "HTTP requests that were answered, by status", "status")
+        self.statuses: Final[dict[int, int]] = {}
+        """HTTP requests by status: plain numbers too."""
         self.answers = Spread("http_answer_seconds", "From a request at /graphql to the start of its answer", _ANSWERS)
         for name, marketplace in marketplaces.items():
             for tally in (self.calls, self.stale, self.joins):
@@ -74,6 +76,8 @@ class Metrics:
         """All families. For the registry."""
         for name, count in self.hits.items():
             self.lookups.counts[self.marketplaces[name], name, "hit"] = count
+        for status, count in self.statuses.items():
+            self._requests.counts[(str(status),)] = count
         yield from (tally.family() for tally in vars(self).values() if isinstance(tally, Tally | Spread))
         for families in self._more:
             yield from families()

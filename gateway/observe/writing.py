@@ -1,0 +1,62 @@
+"""Writes log lines to a stream, several at a time: a system call for each would cost more than the request it tells.
+
+A warning, a full buffer and the end of the process write at once; an event loop writes what waits a moment later. Where
+no loop runs, every line is written as it comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import Final, TextIO
+
+_WAIT: Final = 0.1
+"""Seconds."""
+_ROOM: Final = 64 * 1024
+"""Characters."""
+
+
+class LineHandler(logging.Handler):
+    """A handler for one stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._lines: list[str] = []
+        self._size = 0
+        self._is_waiting = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record."""
+        try:
+            line = self.format(record)
+            self._lines.append(line)
+            self._size += len(line)
+            if record.levelno >= logging.WARNING or self._size > _ROOM or not self._will_be_written():
+                self.flush()
+        except Exception:  # noqa: BLE001 - logging's own way with what goes wrong here
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self.lock or threading.RLock():
+            lines, self._lines, self._size = self._lines, [], 0
+            if lines:
+                self._stream.write("\n".join([*lines, ""]))
+                self._stream.flush()
+
+    def _will_be_written(self) -> bool:
+        if self._is_waiting:
+            return True
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        self._is_waiting = True
+        loop.call_later(_WAIT, self._write_later)
+        return True
+
+    def _write_later(self) -> None:
+        self._is_waiting = False
+        self.flush()
