@@ -40,9 +40,15 @@ def test_an_end_that_is_very_near_does_not_make_it_ask_without_pause() -> None:
 
 
 def test_far_from_its_end_a_moving_batch_is_asked_once_in_a_twentieth_of_the_way() -> None:
-    assert PACE.interval(10.0, 0.0) < 5.0
-    assert PACE.interval(10.0, 0.0, 100.0) == pytest.approx(5.0)
-    assert PACE.interval(10.0, 0.0, 1e9) == PACE.longest
+    assert PACE.interval(10.0, 0.0) < 2.0
+    assert PACE.interval(10.0, 0.0, 40.0) == pytest.approx(2.0)
+
+
+def test_a_first_small_step_never_makes_a_batch_wait_longer_than_a_silent_one() -> None:
+    """One item of two hundred in the first second says little about the rest."""
+    assert PACE.interval(1.0, 0.0, 199.0) == PACE.interval(1.0, 1.0)
+    assert PACE.interval(10.0, 0.0, 1e9) == PACE.interval(10.0, 10.0)
+    assert PACE.interval(1e5, 0.0, 1e9) == PACE.longest
 
 
 def test_jitter_spreads_a_gap_and_never_exceeds_the_longest() -> None:

@@ -32,7 +32,7 @@ _SUBSCRIPTION: Final = (
 _WORDS: Final = """
 batch-gateway {version} with simulated marketplaces (on {sandbox})
 
-  Open {url}/graphql in a browser.
+  Open {url}/ in a browser: the board, live.
 
 Three things to try:
 

@@ -9,7 +9,7 @@ nearly as 1 ÷ age. So it is asked again once a fixed share of its age has passe
 Where nothing was ever seen to change, the two are the same.
 
 *Progress, where it is told, says more than age.* The next question then goes to the expected end, or, far from it, is
-asked once in a twentieth of the way.
+asked once in a twentieth of the way, and never later than a silent one of its age.
 
 `docs/cadence.md` has the reasons and the figures, `tests/bench/simulation.py` makes them.
 """
@@ -25,7 +25,9 @@ _GROWTH: Final = 0.9
 """Gaps grow with this power of the age. A little less than 1, because the oldest do not quite double their age. With
 `_HEAD_START` it comes within half a percent of the best schedule there is for durations as in the simulation."""
 _LOOKS: Final = 20.0
-"""Looks at what remains of a batch that tells its progress: a bar in steps of a twentieth needs no more."""
+"""Looks at what remains of a batch that tells its progress: a bar in steps of a twentieth needs no more.
+
+The first steps say little about the rate, so a moving batch never waits longer than a silent one of its age."""
 _OVERSHOOT: Final = 1.05
 """The question aims a little behind the expected end: one that comes before it is wasted."""
 _NEWEST: Final = 0.5
@@ -53,7 +55,8 @@ class Pace:
         """
         gap = self._silent(((_HEAD_START + age) * (_HEAD_START + quiet)) ** 0.5)
         if remaining is not None:
-            gap = min(max(gap, remaining / _LOOKS), max(remaining * _OVERSHOOT, self._silent(_HEAD_START)))
+            far = min(remaining / _LOOKS, self._silent(_HEAD_START + age))
+            gap = min(max(gap, far), max(remaining * _OVERSHOOT, self._silent(_HEAD_START)))
         return min(gap, self.longest)
 
     def _silent(self, age: float) -> float:
