@@ -1,0 +1,202 @@
+"""Every limit is crossed over real sockets: what was sent, and what came back. `pytest -s` prints the table."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from gateway.sandbox.app import create_sandbox
+from tests.access_world import FOLLOW, RESPONSE, Running, closing, code, hear, let_in, running, say, settings
+from tests.live_server import serve
+
+DOCUMENTS = {"length": 4_000, "tokens": 600, "depth": 6, "aliases": 10, "fields": 60, "directives": 5, "errors": 3}
+LIMITS = {
+    "body": 20_000,
+    "body_wait": 0.4,
+    "frame": 5_000,
+    "init_wait": 0.4,
+    "idle": 0.6,
+    "operations": 2,
+    "streams_per_client": 3,
+    "sockets_per_client": 4,
+    "sockets": 5,
+}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[str]:
+    with serve(create_sandbox()) as (host, port):
+        yield f"http://{host}:{port}"
+
+
+@pytest.fixture(scope="module")
+def world(sandbox: str) -> Iterator[Running]:
+    given = settings(
+        sandbox, limits=LIMITS, documents={**DOCUMENTS, "cost": 2_000}, queries={"references": 4, "await_timeout": 1}
+    )
+    with running(given) as world:
+        yield world
+
+
+def tell(limit: str, sent: str, came: object) -> None:
+    print(f"| {limit} | {sent} | {came} |")
+
+
+def batches(number: int, selection: str = "{ ref { batchId } }") -> str:
+    refs = ", ".join(f'{{source: TRENDYOL, id: "hello-{n}"}}' for n in range(number))
+    return f"{{ batches(refs: [{refs}]) {selection} }}"
+
+
+def _deep(depth: int) -> str:
+    inner = "{ name }"
+    for _ in range(depth):
+        inner = "{ x " + inner + " }"
+    return inner
+
+
+DOCUMENT_CASES = [
+    ("document length", "{ __typename " + " " * DOCUMENTS["length"] + "}", "TOO_LONG"),
+    ("tokens", "{ __typename " + "id " * DOCUMENTS["tokens"] + "}", "TOO_MANY_TOKENS"),
+    ("depth", _deep(DOCUMENTS["depth"]), "TOO_DEEP"),
+    ("aliases", "{" + " ".join(f"a{n}: __typename" for n in range(11)) + "}", "TOO_MANY_ALIASES"),
+    ("fields", "{" + "__typename " * 61 + "}", "TOO_MANY_FIELDS"),
+    ("directives", "{ __typename " + "@include(if: true) " * 6 + "}", "TOO_MANY_DIRECTIVES"),
+    (
+        "cost",
+        batches(4, "{ batch { ... on NormalizedBatch { items(first: 900) { nodes { index } } } } }"),
+        "TOO_COSTLY",
+    ),
+    ("references", batches(5), "BAD_USER_INPUT"),
+]
+
+
+@pytest.mark.parametrize(("limit", "query", "expected"), DOCUMENT_CASES, ids=[case[0] for case in DOCUMENT_CASES])
+def test_documents(world: Running, limit: str, query: str, expected: str) -> None:
+    answer = world.post(query, {"accept": RESPONSE})
+    assert code(answer) == expected
+    tell(limit, f"{len(query)} characters", f"{answer.status_code} {expected}")
+    with world.socket() as socket:
+        let_in(socket)
+        say(socket, type="subscribe", id="1", payload={"query": query})
+        told = hear(socket)
+        errors = told["payload"] if told["type"] == "error" else told["payload"]["errors"]
+        assert errors[0]["extensions"]["code"] == expected
+
+
+def test_validation_errors(world: Running) -> None:
+    answer = world.post("{ a b c d e f g h }", {"accept": RESPONSE})
+    told = answer.json()["errors"]
+    assert len(told) <= DOCUMENTS["errors"] + 1
+    tell("validation errors", "8 unknown fields", f"{answer.status_code}, {len(told)} errors")
+
+
+def test_what_issue_and_pages_need_is_within_the_defaults(sandbox: str) -> None:
+    """A thousand items with eight fields, and forty batches at once."""
+    fields = "index key title status sourceStatus nextStep failures { code message }"
+    items = f"items(first: 1000) {{ nodes {{ {fields} }} }}"
+    query = f'{{ batch(ref: {{source: TRENDYOL, id: "hello-1"}}) {{ ... on NormalizedBatch {{ {items} }} }} }}'
+    with running(settings(sandbox)) as world:
+        answer = world.post(query).json()
+        assert "TOO_COSTLY" not in json.dumps(answer)
+        assert "errors" not in world.post(batches(40)).json()
+
+
+def test_body(world: Running) -> None:
+    answer = world.post("{ __typename }", variables={"x": "y" * LIMITS["body"]})
+    assert (answer.status_code, code(answer)) == (413, "BODY_TOO_LARGE")
+    tell("body", "20,045 bytes", "413 BODY_TOO_LARGE")
+    answer = world.ask("GET", params={"query": "{ __typename }", "variables": " " * 25_000})
+    assert (answer.status_code, code(answer)) == (414, "URI_TOO_LONG")
+    tell("query string", "25,000 bytes", "414 URI_TOO_LONG")
+
+
+def test_a_request_that_does_not_arrive(world: Running) -> None:
+    host, port = world.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as raw:
+        raw.sendall(
+            b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{"
+        )
+        began = time.monotonic()
+        answer = raw.recv(4_096)
+    assert b" 408 " in answer.split(b"\r\n", 1)[0]
+    tell("time to send a request", "1 of 50 bytes", f"408 after {time.monotonic() - began:.1f} s")
+
+
+def test_frames(world: Running) -> None:
+    with world.socket() as socket:
+        let_in(socket)
+        say(socket, type="ping", payload={"x": "y" * LIMITS["frame"]})
+        assert closing(socket)[0] == 1009
+    tell("frame", "5,041 bytes", "close 1009")
+
+
+def test_sockets_that_say_nothing(world: Running) -> None:
+    with world.socket() as socket:
+        assert closing(socket)[0] == 4408
+    tell("wait for connection_init", "nothing for 0.4 s", "close 4408")
+    with world.socket() as socket:
+        let_in(socket)
+        assert closing(socket)[0] == 1000
+    tell("idle socket", "nothing for 0.6 s", "close 1000")
+
+
+def test_operations_on_one_socket(world: Running) -> None:
+    with world.socket() as socket:
+        let_in(socket)
+        for number in range(3):
+            query = FOLLOW % f"slow-{number}"
+            say(socket, type="subscribe", id=str(number), payload={"query": query})
+        told = [hear(socket) for _ in range(3)]
+        [refused] = [message for message in told if message["type"] == "error"]
+        assert (refused["id"], refused["payload"][0]["extensions"]["code"]) == ("2", "TOO_MANY_OPERATIONS")
+    tell("operations on one socket", "the 3rd", "error TOO_MANY_OPERATIONS")
+
+
+def test_streams(world: Running) -> None:
+    with ExitStack() as stack:
+        for number in range(3):
+            stream = stack.enter_context(world.stream(FOLLOW % f"slow-s{number}", {}, "text/event-stream"))
+            assert stream.status_code == 200
+        answer = world.post(FOLLOW % "slow-s4", {"accept": "text/event-stream"})
+        assert (answer.status_code, code(answer), answer.headers["retry-after"]) == (429, "TOO_MANY_STREAMS", "1")
+        tell("streams of one client", "the 4th", "429 TOO_MANY_STREAMS, Retry-After: 1")
+
+
+def test_sockets(world: Running) -> None:
+    with ExitStack() as stack:
+        for _ in range(4):
+            let_in(stack.enter_context(world.socket()))
+        fifth = stack.enter_context(world.socket())
+        with pytest.raises(InvalidStatus) as refused, world.socket():
+            pass
+        assert refused.value.response.status_code == 503
+        say(fifth, type="connection_init")
+        assert closing(fifth)[0] == 1013
+    tell("sockets of one client", "the 5th", "close 1013")
+    tell("sockets of all", "the 6th handshake", "503")
+
+
+def test_operations_per_second(sandbox: str) -> None:
+    with running(settings(sandbox, limits={"operations_per_second": 5})) as world:
+        answers = [world.post("{ __typename }") for _ in range(30)]
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert refused
+        assert {code(answer) for answer in refused} == {"RATE_LIMITED"}
+        assert {answer.headers["retry-after"] for answer in refused} == {"1"}
+        tell("operations per second", f"30 at once, {30 - len(refused)} answered", "429 RATE_LIMITED, Retry-After: 1")
+        with world.socket() as socket:
+            let_in(socket)
+            for number in range(20):
+                say(socket, type="subscribe", id=str(number), payload={"query": "{ __typename }"})
+            told: list[Any] = [hear(socket) for _ in range(20)]
+            errors = [message["payload"][0]["extensions"] for message in told if message["type"] == "error"]
+            assert {"code": "RATE_LIMITED", "retryAfter": 1} in errors
+        time.sleep(2.1)
+        assert world.post("{ __typename }").status_code == 200
