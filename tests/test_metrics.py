@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -41,6 +43,7 @@ from tests.live_server import serve, until
 from tests.virtual_clock import VirtualClock
 
 pytestmark = pytest.mark.anyio
+ROOT = Path(__file__).parent.parent
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -342,3 +345,25 @@ def test_names_follow_the_convention(sandbox: str) -> None:
 def test_metrics_can_be_switched_off(sandbox: str) -> None:
     with serve(app_of(sandbox, metrics=False), lifespan="on") as (host, port):
         assert httpx.get(f"http://{host}:{port}/metrics", trust_env=False).status_code == 404
+
+
+OPERATING = (ROOT / "docs" / "operating.md").read_text()
+
+
+def test_the_page_and_the_dashboard_name_what_is_told(sandbox: str) -> None:
+    with serve(app_of(sandbox), lifespan="on") as (host, port):
+        text = httpx.get(f"http://{host}:{port}/metrics", trust_env=False).text
+    told = {
+        name.removeprefix("batch_gateway_")
+        for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
+        if name.startswith("batch_gateway_")
+    }
+    [section] = re.findall(r"^## Metrics\n(.*?)^## ", OPERATING, re.DOTALL | re.MULTILINE)
+    rows = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+    assert rows == told
+    dashboard = (ROOT / "docs" / "grafana.json").read_text()
+    shown = set(re.findall(r"batch_gateway_(\w+)", dashboard))
+    assert {re.sub(r"_(bucket|count|sum)$", "", name) for name in shown} <= told
+    json.loads(dashboard)
+    alerts = set(re.findall(r"batch_gateway_(\w+)\{|batch_gateway_(\w+)\[", OPERATING))
+    assert {re.sub(r"_(bucket)$", "", first or second) for first, second in alerts} <= told
