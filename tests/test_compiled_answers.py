@@ -53,9 +53,11 @@ def scope_of(context: Any) -> Scope:
 class Asking:
     """An engine that shares, beside one that does not."""
 
-    def __init__(self, context: Context, schema: strawberry.Schema = SCHEMA, max_bytes: int = 1_000_000) -> None:
+    def __init__(
+        self, context: Context, schema: strawberry.Schema = SCHEMA, max_bytes: int = 1_000_000, *, at_once: bool = True
+    ) -> None:
         self.context = context
-        self.answers = SharedAnswers(scope_of, max_bytes)
+        self.answers = SharedAnswers(scope_of, max_bytes, at_once=at_once)
         self.sharing = Engine(schema, plans=Plans(schema), answers=self.answers)
         self.plain = Engine(schema)
 
@@ -92,6 +94,15 @@ async def test_the_same_question_is_answered_with_the_same_bytes() -> None:
         assert await subject.ask(id="done-b-1") is first
         assert await subject.ask_plainly(id="done-b-1") == first
         assert subject.counts == (1, 1)
+
+
+async def test_an_answer_is_kept_when_it_is_asked_for_again() -> None:
+    async with asking(at_once=False) as (subject, _):
+        for expected in (0, 1, 1):
+            await subject.ask(id="done-b-1")
+            await subject.ask(id="done-b-2")
+            assert len(subject.answers) == 2 * expected
+        assert subject.counts == (2, 4)
 
 
 async def test_other_variables_ask_something_else() -> None:

@@ -27,6 +27,10 @@ _CHARACTER: Final = 80
 """Bytes that a document takes for each character of its text: it lives as long as an answer to it is kept."""
 
 
+_ASKED: Final = 20_000
+"""Questions that are remembered as asked once."""
+
+
 class _Answer(NamedTuple):
     encoded: bytes
     shown: tuple[Shown, ...]
@@ -35,12 +39,17 @@ class _Answer(NamedTuple):
 class SharedAnswers:
     """Keeps answers within `max_bytes`, least recently used out first.
 
-    `share` says what a context may see: contexts that give equal values may be sent the same answer.
+    `share` says what a context may see: contexts that give equal values may be sent the same answer. An answer is kept
+    when the same is asked for a second time, `at_once` for the first: most of what is asked once is never asked again.
     """
 
-    def __init__(self, share: Callable[[Any], Hashable], max_bytes: int = 64 * 1024 * 1024) -> None:
+    def __init__(
+        self, share: Callable[[Any], Hashable], max_bytes: int = 64 * 1024 * 1024, *, at_once: bool = False
+    ) -> None:
         self._share = share
         self._max_bytes = max_bytes
+        self._at_once = at_once
+        self._asked: set[int] = set()
         self._kept: OrderedDict[_Key, _Answer] = OrderedDict()
         self._operations: Counter[Operation] = Counter()
         self.bytes = 0
@@ -61,6 +70,8 @@ class SharedAnswers:
                 return kept.encoded
             self._drop(key)
         self.misses += 1
+        if not self._is_wanted(key):
+            return make(prepared, context)
         notes = Notes()
         made = make(prepared, noting(context, notes))
         if isinstance(made, bytes):
@@ -71,7 +82,7 @@ class SharedAnswers:
         return self._keep(key, notes, await making, batches)
 
     def _keep(self, key: _Key, notes: Notes, encoded: bytes, batches: Batches) -> bytes:
-        answer = _Answer(encoded, tuple(dict.fromkeys(notes.shown)))
+        answer = _Answer(encoded, tuple(notes.shown if len(notes.shown) == 1 else dict.fromkeys(notes.shown)))
         # an answer is an object, `{"data":{…}}`; one with errors ends with their list, `{"data":…,"errors":[…]}`
         is_good = notes.is_shareable and answer.shown and encoded.endswith(b"}}")
         if is_good and self._has_room(key, answer) and _is_current(answer, batches):
@@ -82,6 +93,16 @@ class SharedAnswers:
             while self.bytes > self._max_bytes:
                 self._drop(next(iter(self._kept)))
         return encoded
+
+    def _is_wanted(self, key: _Key) -> bool:
+        # two keys of one hash do no harm: an answer is kept that was asked for once only
+        mark = hash(key)
+        if self._at_once or mark in self._asked:
+            return True
+        if len(self._asked) >= _ASKED:
+            self._asked.clear()
+        self._asked.add(mark)
+        return False
 
     def _has_room(self, key: _Key, answer: _Answer) -> bool:
         """False for an answer that would cost many others their place."""

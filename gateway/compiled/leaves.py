@@ -48,7 +48,16 @@ def write_leaf(code: Code, leaf: Any, value: str, *, nullable: bool) -> None:
         held = f"({doubt.format(value)}) and {value} is not None" if nullable else doubt.format(value)
         code.line(f"if {held}: {convert}")
     else:
-        code.line(f"if {value} is not None: {convert}" if nullable else convert)
+        _write_coercion(code, leaf, value)
+        code.line(f"elif {value} is not None: {convert}" if nullable else f"else: {convert}")
+
+
+def _write_coercion(code: Code, leaf: Any, value: str) -> None:
+    """Coerce a value of a common class without a step between."""
+    undefined = code.name(Undefined, "undefined")
+    code.line(f"if type({value}) in {code.name(_PLAIN, 'plain')}:")
+    code.line(f"    {value} = {code.name(leaf.coerce_output_value, 'coerce')}({value})")
+    code.line(f"    if {value} is None or {value} is {undefined}: raise {code.name(Unfit, 'unfit')}")
 
 
 def coercion(leaf: Any) -> Callable[[Any], Any]:
@@ -56,7 +65,7 @@ def coercion(leaf: Any) -> Callable[[Any], Any]:
     coerce = leaf.coerce_output_value
 
     def convert(value: Any) -> Any:
-        if type(value) not in _PLAIN and _is_odd(value):
+        if value is None or isinstance(value, Exception) or optimized_is_awaitable(value):
             raise Unfit
         coerced = coerce(value)
         if coerced is None or coerced is Undefined:
@@ -64,10 +73,6 @@ def coercion(leaf: Any) -> Callable[[Any], Any]:
         return coerced
 
     return convert
-
-
-def _is_odd(value: object) -> bool:
-    return value is None or isinstance(value, Exception) or optimized_is_awaitable(value)
 
 
 def _named_members(leaf: Any) -> type[Enum] | None:

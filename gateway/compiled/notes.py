@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 
@@ -60,7 +61,7 @@ def noting(context: Context, notes: Notes) -> Context:
     """The same context, whose doors note what they show."""
     batches: Any = NotedBatches(context.batches, notes)
     watches: Any = _Unnoted(context.watches, notes)
-    return Context(batches, watches, context.scope, context.limits)
+    return replace(context, batches=batches, watches=watches)
 
 
 class _Unnoted:

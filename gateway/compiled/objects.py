@@ -35,7 +35,8 @@ class Objects:
     def __init__(self, types: Mapping[type, GraphQLObjectType], make: MakeRow) -> None:
         self._types = types
         self._make = make
-        self._rows: dict[type, Row] = {}
+        self.rows: Final[dict[type, Row]] = {}
+        """Those for one object, as far as they are generated."""
         self._loops: dict[type, Loop] = {}
 
     @property
@@ -46,7 +47,7 @@ class Objects:
     def one(self, value: Any, bound: Bound) -> Any:
         """The answer of one object."""
         of = _class_of(value)
-        row = self._rows.get(of) or self._row(of)
+        row = self.rows.get(of) or self._row(of)
         return row(value, bound)
 
     def many(self, values: Any, bound: Bound) -> list[Any]:
@@ -59,7 +60,7 @@ class Objects:
         return [self.one(value, bound) for value in values] if made is None else made
 
     def _row(self, of: type) -> Row:
-        row = self._rows[of] = self._made(of, is_loop=False)
+        row = self.rows[of] = self._made(of, is_loop=False)
         return row
 
     def _loop(self, of: type) -> Loop:

@@ -136,7 +136,9 @@ def _write_value(code: Code, place: Place, type_: Any, details: FieldDetailsList
     if item is not None:
         _write_list(code, place, item, details, value)
     else:
-        code.line(f"{value} = {code.name(place.objects(bare(type_), details).one, 'one')}({value}, bound)")
+        objects, row = place.objects(bare(type_), details), code.fresh()
+        code.line(f"{row} = {code.name(objects.rows, 'rows')}.get(type({value}), {code.name(objects.one, 'one')})")
+        code.line(f"{value} = {row}({value}, bound)")
     if nullable:
         code.indent(-1)
 
