@@ -90,4 +90,6 @@ async def follow(url: str, batch_id: str) -> int:
 
 if __name__ == "__main__":
     given = sys.argv[1:] + [""] * 2
-    sys.exit(asyncio.run(follow(given[0] or "http://127.0.0.1:8000", given[1] or f"partly-failed-{uuid.uuid4().hex[:8]}")))
+    sys.exit(
+        asyncio.run(follow(given[0] or "http://127.0.0.1:8000", given[1] or f"partly-failed-{uuid.uuid4().hex[:8]}"))
+    )

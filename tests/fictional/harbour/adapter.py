@@ -28,14 +28,14 @@ _BATCH_WORDS: Final[Mapping[str, Status]] = MappingProxyType(  # [page]
     {
         "moored": Status.PENDING,
         "unloading": Status.IN_PROGRESS,
-        "cleared": Status.COMPLETED,
+        "completed": Status.COMPLETED,
         "sunk": Status.FAILED,
     }
 )
 _ITEM_WORDS: Final[Mapping[str, ItemStatus]] = MappingProxyType(  # [page]
     {"aboard": ItemStatus.PENDING, "landed": ItemStatus.SUCCEEDED, "turned away": ItemStatus.FAILED}
 )
-_KEYS: Final = ("ship", "state", "crates", "clearedAt")
+_KEYS: Final = ("ship", "status", "crates", "clearedAt")
 
 
 class HarbourAccount(Account):
@@ -61,7 +61,7 @@ class HarbourItem(Wire):
 
 
 class _Crate(msgspec.Struct):
-    state: Raw = Raw(b"")
+    status: Raw = Raw(b"")
     why: Raw = Raw(b"")
 
 
@@ -95,7 +95,7 @@ def _snapshot(opened: Opened, source: str, batch_id: str) -> Snapshot:
     check_shape(opened, _KEYS, Harbour.title)
     check_echo(batch_id, found.get("ship"), Harbour.title)
     own = HarbourBatch.model_validate(found)
-    said = word(found.get("state"))
+    said = word(found.get("status"))
     stands = status(said, _BATCH_WORDS)
     heads = tuple(_head(piece) for piece in decoding.elements(found.get("crates")) or ())
     listed = truth.tally(heads)
@@ -123,7 +123,7 @@ def _head(piece: Raw) -> ItemHead:
         crate = _CRATE.decode(piece)
     except decoding.UNREADABLE:
         crate = _Crate()
-    said = word(crate.state)
+    said = word(crate.status)
     return ItemHead(item_status(said, _ITEM_WORDS), said, failures(crate.why), bytes(piece))
 
 

@@ -1,0 +1,108 @@
+"""Every example, as its reader runs it, against a real gateway: from nothing to a full progress bar."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.demo_gateway import demo_gateway
+from tests.needs import need
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+HOW = "Node.js 20 or later, then .ci/install-examples"
+NO_LONGER_THAN = 120
+ENDS = [("partly-failed", 1), ("done", 0)]
+
+SHELL = ["sh", "curl/batch.sh"]
+PYTHON = [sys.executable, "python/progress.py"]
+GRAPHQL_WS = ["node", "graphql-ws/progress.mjs"]
+APOLLO = ["node", "apollo/build/progress.js"]
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[str]:
+    with demo_gateway() as url:
+        yield url
+
+
+def run(command: list[str], expected: int = 0, cwd: Path = EXAMPLES) -> str:
+    """What the example printed, once it ended as expected."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=NO_LONGER_THAN, check=False)
+    assert done.returncode == expected, f"{command}:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def follow(command: list[str], gateway: str, story: str, ends: int) -> None:
+    """A bar that only grows, and is full at the end."""
+    told = run([*command, gateway, f"{story}-{uuid4().hex[:8]}"], ends)
+    bars = [int(percent) for percent in re.findall(r"\[[# ]{20}\] +(\d+) ?%", told)]
+    assert bars == sorted(bars)
+    assert bars[-1] == 100
+    assert "COMPLETED" in told
+    assert len(bars) > 1 or story == "done"
+
+
+def node_example(name: str) -> None:
+    need("node", is_there=shutil.which("node") is not None, how=HOW)
+    need("node", is_there=(EXAMPLES / name / "node_modules" / "graphql").is_dir(), how=HOW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("story", "ends"), ENDS)
+def test_curl(gateway: str, story: str, ends: int) -> None:
+    need("curl", is_there=shutil.which("curl") is not None, how="install curl")
+    follow(SHELL, gateway, story, ends)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("story", "ends"), ENDS)
+def test_python(gateway: str, story: str, ends: int) -> None:
+    follow(PYTHON, gateway, story, ends)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("story", "ends"), ENDS)
+def test_graphql_ws(gateway: str, story: str, ends: int) -> None:
+    node_example("graphql-ws")
+    follow(GRAPHQL_WS, gateway, story, ends)
+
+
+@pytest.fixture(scope="module")
+def apollo() -> None:
+    node_example("apollo")
+    run(["npm", "run", "--silent", "build"], cwd=EXAMPLES / "apollo")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("story", "ends"), ENDS)
+def test_apollo(apollo: None, gateway: str, story: str, ends: int) -> None:
+    follow(APOLLO, gateway, story, ends)
+
+
+@pytest.mark.slow
+def test_a_misspelt_field_does_not_compile(apollo: None, tmp_path: Path) -> None:
+    """The types come from our SDL: a client that asks for what is not there is told before it runs."""
+    copy = tmp_path / "examples" / "apollo"
+    shutil.copytree(EXAMPLES / "apollo", copy, ignore=shutil.ignore_patterns("node_modules", "build"))
+    (copy / "node_modules").symlink_to(EXAMPLES / "apollo" / "node_modules")
+    batch = copy / "src" / "batch.ts"
+    batch.write_text(batch.read_text().replace("    failedCount\n", "    failedCuont\n"))
+    told = run(["node_modules/.bin/tsc", "--noEmit"], 2, copy)
+    assert "failedC" in told
+
+
+@pytest.mark.parametrize("name", ["graphql-ws", "apollo"])
+def test_lock_files_pin_everything_and_name_no_host(name: str) -> None:
+    text = (EXAMPLES / name / "package-lock.json").read_text()
+    packages = json.loads(text)["packages"]
+    assert "resolved" not in text
+    assert not re.search(r"https?://[^\"]*(npmjs|registry)", text)
+    assert all("integrity" in package for path, package in packages.items() if path)
