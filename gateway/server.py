@@ -23,6 +23,8 @@ from starlette.types import ASGIApp
 from gateway.transports.limits import TransportLimits
 from gateway.transports.servers import WebSocketProtocol, http_protocol
 
+_UNANSWERED: Final = 4
+"""The exit status of a gateway that cannot answer."""
 _GRACE: Final = 1
 """Seconds that requests in flight and closing streams are given; the process is gone within 2."""
 
@@ -82,17 +84,17 @@ def run(main: Coroutine[Any, Any, int]) -> int:
 
 
 async def serve(services: Sequence[Served], ready: Callable[[], None] = lambda: None) -> int:
-    """Serve until SIGTERM or Ctrl-C; 0 for an end that was asked for, 1 where one could not start.
+    """Serve until SIGTERM or Ctrl-C; 0 for an end that was asked for, 4 where one could not start.
 
     `ready` is called once all of them answer. They end in reverse order of `services`.
     """
     stop = asyncio.Event()
     servers = [_Server(service) for service in services]
     with _signals(stop, servers):
-        running = [asyncio.ensure_future(server.serve([server.service.listener])) for server in servers]
+        running = [asyncio.ensure_future(server.run_here()) for server in servers]
         try:
             if not await _started(servers, running):
-                return 1
+                return _UNANSWERED
             ready()
             stopping = asyncio.ensure_future(stop.wait())
             await asyncio.wait({stopping, *running}, return_when=asyncio.FIRST_COMPLETED)
@@ -128,6 +130,11 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         """Leave signals to `serve`."""
         yield
+
+    async def run_here(self) -> None:
+        """Serve on the service's socket. An application that cannot start has said why; uvicorn would exit for it."""
+        with contextlib.suppress(SystemExit):
+            await self.serve([self.service.listener])
 
     def end(self) -> None:
         """Let the application end its streams, then stop."""

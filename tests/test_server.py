@@ -13,13 +13,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from gateway import server
 from gateway.cli.main import main
 from gateway.server import AddressError, listen
 
@@ -117,6 +118,14 @@ def test_a_reader_that_leaves_is_no_fault() -> None:
     assert ran.stderr == ""
     assert len(ran.stdout.splitlines()) == 1
     assert ran.returncode in {0, 141}
+
+
+def test_what_cannot_start_ends_with_the_status_of_a_gateway_that_cannot_answer() -> None:
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.failed", "message": "no"})
+
+    with listen("127.0.0.1", 0) as listener:
+        assert server.run(server.serve([server.Served(broken, listener)])) == 4
 
 
 @pytest.mark.parametrize(
