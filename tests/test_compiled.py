@@ -117,8 +117,10 @@ SCHEMA = strawberry.Schema(Query, Mutation, types=[Oak])
 class Subject:
     """An engine that compiles at once, beside one that never does."""
 
-    def __init__(self, schema: strawberry.Schema = SCHEMA, after: int = 0, context: Any = None) -> None:
-        self.plans = Plans(schema, after=after)
+    def __init__(
+        self, schema: strawberry.Schema = SCHEMA, after: int = 0, context: Any = None, fields: int = 6_000
+    ) -> None:
+        self.plans = Plans(schema, after=after, fields=fields)
         self.engine = Engine(schema, plans=self.plans)
         self.plain = Engine(schema)
         self.context = context
@@ -241,6 +243,17 @@ async def test_settings_of_directives_beyond_reason_are_left_to_graphql_core() -
     for bits in range(64):
         await subject.answer(text, **{name: bool(bits >> n & 1) for n, name in enumerate(names)})
     assert subject.counts == (48, 16, 0)
+
+
+async def test_plans_are_kept_within_bounds_and_the_least_used_go_first() -> None:
+    subject = Subject(fields=100)
+    for number in range(30):
+        await subject.answer(f"{{ tree {{ name f{number}: big }} }}")
+        await subject.answer("{ atOnce { name } }")
+    assert subject.plans.kept <= 100
+    assert subject.counts == (0, 60, 0)
+    await subject.answer("{ tree { name f0: big } }")
+    assert subject.counts == (0, 61, 0)
 
 
 async def test_what_is_at_hand_is_answered_without_a_turn_of_the_loop() -> None:

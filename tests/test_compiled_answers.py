@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -352,3 +354,18 @@ def test_sequences_of_questions_while_time_passes() -> None:
 @pytest.mark.slow
 def test_hundreds_of_sequences_of_questions_while_time_passes() -> None:
     compare(500, derandomize=False)
+
+
+MOMENT = {"time", "random", "secrets", "uuid", "os", "socket", "threading"}
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parent.parent / "schema").rglob("*.py")), ids=lambda p: p.stem)
+def test_what_an_answer_hangs_on_is_reached_through_the_context(path: Path) -> None:
+    """A resolver that looked at a clock by itself would be right once, and shared for as long as its batches stand."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            assert not {alias.name.split(".")[0] for alias in node.names} & MOMENT
+        elif isinstance(node, ast.ImportFrom):
+            assert (node.module or "").split(".")[0] not in MOMENT
+        elif isinstance(node, ast.Attribute):
+            assert node.attr not in {"now", "utcnow", "today", "monotonic"}

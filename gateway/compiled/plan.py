@@ -23,6 +23,12 @@ from gateway.engine.operation import Operation
 Projection = Callable[[Any, Bound], Any]
 
 
+_FUNCTION: Final = 4
+"""What a generated function weighs, in fields."""
+_LARGEST: Final = 10_000
+"""Fields in the functions of one plan at most: what a document asks for beyond them is graphql-core's."""
+
+
 class Only(NamedTuple):
     """The root field of an operation that has but one."""
 
@@ -47,6 +53,8 @@ class Plan:
         self._collected: dict[tuple[int, int], CollectedFields] = {}
         self._objects: dict[int, Objects] = {}
         self._projections: dict[tuple[int, int], Projection | None] = {}
+        self.size = 0
+        """Fields in the functions that were generated so far: they take about 1 KB each."""
         self.hanging: Final[list[Arguments]] = []
         """Arguments of nested fields that hang on variables, by number."""
         root = self._core.get_root_type(operation.node.operation)
@@ -86,6 +94,7 @@ class Plan:
         if key not in self._projections:
             self._seen.append(details)
             is_offered = any(type_ is each for each in _offered(field_type))
+            self.size += _FUNCTION * is_offered
             is_known = is_offered and self.objects(named(field_type), details).is_known
             self._projections[key] = make_projection(self, type_, details) if is_known else None
         return self._projections[key]
@@ -108,6 +117,9 @@ class Plan:
             self._seen.append(details)
 
             def make(own: GraphQLObjectType, *, of: type, is_loop: bool) -> Callable[..., Any]:
+                if self.size >= _LARGEST:
+                    raise Unfit
+                self.size += _FUNCTION + len(self.collect(own, details))
                 return make_row(self, own, details, of=of, is_loop=is_loop)
 
             found = self._objects[id(details)] = Objects(classes_of(self._core, type_), make)

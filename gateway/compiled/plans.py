@@ -12,6 +12,7 @@ from graphql.execution.values import VariableValues
 from gateway.compiled.counts import Counts
 from gateway.compiled.executor import PlannedExecutor
 from gateway.compiled.fields import is_plain
+from gateway.compiled.kept import FIELDS, KeptPlans, Planned, Room
 from gateway.compiled.plan import Plan
 from gateway.compiled.unfit import Unfit
 from gateway.compiled.variables import deciding_variables
@@ -22,46 +23,30 @@ _VARIANTS: Final = 16
 _KEY: Final = "plans"
 
 
-class _Kept:
-    """What is known of one operation: its plans by the setting of the deciding variables."""
-
-    __slots__ = ("deciding", "plans", "runs")
-
-    def __init__(self, deciding: tuple[str, ...] | None) -> None:
-        self.runs = 0
-        self.deciding = deciding
-        """None for an operation that cannot have a plan."""
-        self.plans: dict[tuple[Any, ...], _Planned | None] = {}
-
-
-class _Planned:
-    """A plan, and the executor that those of its runs are copied from."""
-
-    __slots__ = ("first", "plan")
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.first: PlannedExecutor | None = None
-
-
 class Plans:
     """Plans of operations, kept with them. An operation is compiled once it has run `after` times without a plan.
 
-    Compiling takes about as long as running once without: it is not done for an operation that is sent only once.
+    Compiling takes as long as a few small answers without: it is not done for an operation that is sent only once.
     """
 
-    def __init__(self, schema: strawberry.Schema, *, after: int = 1) -> None:
+    def __init__(self, schema: strawberry.Schema, *, after: int = 1, fields: int = FIELDS) -> None:
         self._schema = schema
+        self._room = Room(fields)
         self._after = after
         self._is_plain = is_plain(schema)
         self.counts: Final = Counts()
+
+    @property
+    def kept(self) -> int:
+        """How large the plans are that are kept, in fields."""
+        return self._room.held
 
     def executor(self, prepared: Prepared) -> Callable[..., Any] | None:
         """What makes the executor of one run out of what graphql-core's own takes; None where that one is to do it."""
         operation = prepared.operation
         kept = operation.memo.get(_KEY)
-        if not isinstance(kept, _Kept):
-            kept = operation.memo[_KEY] = _Kept(self._deciding(operation))
+        if not isinstance(kept, KeptPlans):
+            kept = operation.memo[_KEY] = KeptPlans(self._deciding(operation))
         kept.runs += 1
         plan = self._plan(kept, operation, prepared.values) if kept.runs > self._after else None
         if plan is None:
@@ -69,7 +54,7 @@ class Plans:
             return None
         return partial(self._follow, plan)
 
-    def _follow(self, kept: _Planned, *args: Any, **options: Any) -> Any:
+    def _follow(self, kept: Planned, *args: Any, **options: Any) -> Any:
         schema, definitions, fragments, root_value, context, operation, values, *resolvers = args
         extensions = options.pop("operation_extensions")
         if kept.first is None:
@@ -79,22 +64,25 @@ class Plans:
             kept.first.plan, kept.first.counts = kept.plan, self.counts
         return kept.first.again(root_value, context, values, extensions)
 
-    def _plan(self, kept: _Kept, operation: Operation, values: VariableValues) -> _Planned | None:
+    def _plan(self, kept: KeptPlans, operation: Operation, values: VariableValues) -> Planned | None:
         if kept.deciding is None:
             return None
         setting = tuple(values.coerced.get(name) for name in kept.deciding)
         if setting not in kept.plans and len(kept.plans) < _VARIANTS:
             kept.plans[setting] = self._compile(operation, kept.deciding, values)
-        return kept.plans.get(setting)
+        planned = kept.plans.get(setting)
+        if planned is not None:
+            self._room.use(planned, kept, setting)
+        return planned
 
-    def _compile(self, operation: Operation, deciding: tuple[str, ...], values: VariableValues) -> _Planned | None:
+    def _compile(self, operation: Operation, deciding: tuple[str, ...], values: VariableValues) -> Planned | None:
         # nothing of the other variables, perhaps large ones of one client, is kept with the plan
         settled = VariableValues(
             {name: values.sources[name] for name in deciding if name in values.sources},
             {name: values.coerced[name] for name in deciding if name in values.coerced},
         )
         try:
-            return _Planned(Plan(self._schema, operation, settled))
+            return Planned(Plan(self._schema, operation, settled))
         except Unfit:
             return None
 
