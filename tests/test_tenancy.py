@@ -180,13 +180,16 @@ async def play(scopes: list[frozenset[str] | None], asked: list[tuple[int, str, 
     async with world(*accounts, marketplace=Marked(VirtualClock())) as w:
         members = [Member(f"client-{number}", Scope(scope), proof=str(number)) for number, scope in enumerate(scopes)]
         tenants = Tenants(w, members)
-        running = [
-            asyncio.ensure_future(tenants.run(members[who % len(members)], kind, account, batch_id))
-            for who, kind, account, batch_id in asked
-        ]
+        running: list[asyncio.Task[None]] = []
+        for number, (who, kind, account, batch_id) in enumerate(asked):
+            one = tenants.run(members[who % len(members)], kind, account, batch_id)
+            running.append(asyncio.ensure_future(one))
+            if number % 3:
+                # answered before the next one asks, or while it does
+                await w.clock.settle(60)
         for _ in range(20):
             await w.clock.settle(10)
-            if all(task.done() for task in running if task):
+            if all(task.done() for task in running):
                 break
             await w.clock.advance(0.3)
         for task in running:
@@ -200,7 +203,7 @@ async def play(scopes: list[frozenset[str] | None], asked: list[tuple[int, str, 
         return tenants
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(scopes, questions)
 def test_nothing_of_another_account_is_returned_kept_or_streamed(
     scopes: list[frozenset[str] | None], asked: list[tuple[int, str, str | None, str]]
@@ -216,7 +219,7 @@ def test_nothing_of_another_account_is_returned_kept_or_streamed(
                 assert f'"account":"{account}"' not in told
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(
     st.frozensets(st.sampled_from(ACCOUNTS), max_size=3),
     st.sampled_from(["batch", "batches", "node", "nodes", "await", "stream", "get"]),
