@@ -68,7 +68,11 @@ def test_subscriptions_end_by_themselves(url: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "status", "text"),
-    [("/healthz", 200, "ok\n"), ("/readyz", 200, "ok\ndraining: no\nstore: off\n"), ("/nothing", 404, "/graphql")],
+    [
+        ("/healthz", 200, "ok\n"),
+        ("/readyz", 200, "ok\ndraining: no\nstore: off\ncluster: off\n"),
+        ("/nothing", 404, "/graphql"),
+    ],
 )
 def test_other_paths(url: str, path: str, status: int, text: str) -> None:
     answer = httpx.get(url + path, trust_env=False)
@@ -92,7 +96,7 @@ def test_health_survives_the_beginning_of_the_end(sandbox: str) -> None:
         base = f"http://{host}:{port}"
         assert httpx.get(f"{base}/healthz", trust_env=False).status_code == 200
         red = httpx.get(f"{base}/readyz", trust_env=False)
-        assert (red.status_code, red.text) == (503, "not ready\ndraining: yes\nstore: off\n")
+        assert (red.status_code, red.text) == (503, "not ready\ndraining: yes\nstore: off\ncluster: off\n")
         assert ask(base, BATCH % "app-3")["data"]["batch"]["itemCount"] == 12
 
 

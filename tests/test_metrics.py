@@ -25,6 +25,7 @@ from adapters.observer import Call
 from gateway.app import Gateway, create_app
 from gateway.compiled.counts import Counts
 from gateway.core.assembly import CoreSettings, open_core
+from gateway.core.cluster.cluster import ClusterStatus
 from gateway.core.state import State
 from gateway.core.updates import Detail
 from gateway.observe.detection import detection_delay
@@ -32,6 +33,7 @@ from gateway.observe.instruments import Spread, Tally
 from gateway.observe.metrics import Metrics
 from gateway.observe.observation import Observation
 from gateway.observe.plans import plan_families
+from gateway.observe.replicas import cluster_families
 from gateway.observe.situation import Situation
 from gateway.observe.words import OTHER, Labels, unknown_words
 from gateway.sandbox.accounts import sandbox_accounts
@@ -248,6 +250,18 @@ def test_compiled_operations_are_told() -> None:
     found = samples(metrics.scrape("")[0].decode())
     assert value(found, "compiled_values_total") == 7
     assert value(found, "fallback_operations_total") == 3
+
+
+def test_replicas_are_told() -> None:
+    metrics = Metrics({})
+    metrics.add(lambda: cluster_families(ClusterStatus(True, True, 0.0, 3, 17, 0.25, 900)))
+    text = metrics.scrape("")[0].decode()
+    found = samples(text)
+    told = [value(found, f"cluster_{name}") for name in ("joined", "members", "leases", "reserve_share")]
+    assert told == [1, 3, 17, 0.25]
+    assert value(found, "cluster_commands_total") == 900
+    for name in re.findall(r"^# TYPE batch_gateway_(cluster\w+)", text, re.MULTILINE):
+        assert f"`{name}`" in OPERATING
 
 
 def test_counting_stays_out_of_the_global_registry() -> None:

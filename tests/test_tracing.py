@@ -119,8 +119,7 @@ def test_without_a_place_to_send_them_there_are_none() -> None:
     assert tracing_of({"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}) is None
 
 
-def test_the_environment_names_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+def test_the_environment_names_the_place() -> None:
     tracing = tracing_of({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"})
     assert tracing is not None
     tracing.close()

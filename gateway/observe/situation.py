@@ -1,4 +1,4 @@
-"""How the core stands at this moment, for Prometheus: watches, budgets, breakers."""
+"""How the core stands at this moment, for Prometheus: watches, budgets, breakers, replicas."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from prometheus_client.core import Metric
 from adapters.http import BreakerState
 from gateway.core.assembly import Core
 from gateway.observe.instruments import gauge
+from gateway.observe.replicas import cluster_families
 
 
 class Situation:
@@ -23,10 +24,10 @@ class Situation:
         labels, who, funnel = ["marketplace", "account"], self._who, self._core.batches.funnel
         left = {pair: float(funnel.budget_left(name)) for name, pair in who.items()}
         yield gauge("upstream_budget_left", "Calls that an account may make at this moment", labels, left)
-        states = {name: funnel.breaker_state(name) for name in who}
-        breakers = {
-            (*who[name], word.value.lower()): float(states[name] is word) for name in who for word in BreakerState
-        }
+        breakers: dict[tuple[str, ...], float] = {}
+        for name, pair in who.items():
+            state = funnel.breaker_state(name)
+            breakers |= {(*pair, word.value.lower()): float(state is word) for word in BreakerState}
         yield gauge("upstream_breaker", "1 for the state that an account's breaker is in", [*labels, "state"], breakers)
         attendance = self._core.watches.attendance()
         watches = {
@@ -34,9 +35,7 @@ class Situation:
             for name in who
             for word, is_attended in (("true", True), ("false", False))
         }
-        yield gauge(
-            "watches",
-            "Batches being watched, by whether somebody is subscribed to them",
-            [*labels, "attended"],
-            watches,
-        )
+        about = "Batches being watched, by whether somebody is subscribed to them"
+        yield gauge("watches", about, [*labels, "attended"], watches)
+        if self._core.cluster is not None:
+            yield from cluster_families(self._core.cluster.status())
