@@ -49,7 +49,7 @@ query Why($ref: BatchRef!) {
 
 
 def show(batch: dict[str, Any]) -> None:
-    """One line: the bar, the state, and whether it is fresh. Progress is null where the marketplace tells too little."""
+    """One line. Progress is null where the marketplace tells too little."""
     done = batch["progress"] or 0.0
     failed = f", {batch['failedCount']} failed" if batch["failedCount"] else ""
     age = " (last known state)" if batch["isStale"] else ""
