@@ -96,7 +96,8 @@ def test_health_survives_the_beginning_of_the_end(sandbox: str) -> None:
         base = f"http://{host}:{port}"
         assert httpx.get(f"{base}/healthz", trust_env=False).status_code == 200
         red = httpx.get(f"{base}/readyz", trust_env=False)
-        assert (red.status_code, red.text) == (503, "not ready\ndraining: yes\nstore: off\ncluster: off\n")
+        assert red.status_code == 503
+        assert red.text.startswith("not ready\ndraining: yes\n")
         assert ask(base, BATCH % "app-3")["data"]["batch"]["itemCount"] == 12
 
 
