@@ -104,7 +104,7 @@ def test_settings_named_in_the_text_exist() -> None:
         for name, field in Settings.model_fields.items()
         if (kind := section(field.annotation)) is not None
     }
-    events = set(re.findall(r'"(\w+\.\w+)"', "".join(path.read_text() for path in (ROOT / "gateway").rglob("*.py"))))
+    events = set(re.findall(r'"(\w+\.\w+)[" ]', "".join(path.read_text() for path in (ROOT / "gateway").rglob("*.py"))))
     for page in PAGES:
         for group, key in ONE_SETTING.findall(page.read_text(encoding="utf-8")):
             is_known = group not in sections or key in sections[group] or f"{group}.{key}" in events
