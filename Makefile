@@ -1,6 +1,7 @@
 # batch-gateway: each target sets up what it needs, in .venv beside this file, and does it.
 #   make run            the gateway with simulated marketplaces on http://127.0.0.1:8000 (PORT=9000 moves it)
 #   make test           the quick test suite
+#   make bench          measure and compare, about ten minutes (PART=subscriptions: one part, see tests/bench/README.md)
 #   make ci             everything that has to hold before a change is merged
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ READY_DEV := $(VENV)/.ready-dev
 
 help:
 	@grep -E '^#   ' Makefile | sed 's/^#   //'
-	@echo "also: venv, slow (the long tests), lint, types, bench, clean"
+	@echo "also: venv, slow (the long tests), lint, types, clean"
 
 run: $(READY)
 	@exec $(BIN)/batch-gateway demo --port $(PORT)
@@ -41,7 +42,7 @@ types: $(READY_DEV)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: $(READY)
-	$(BIN)/python -m tests.bench.simulation
+	@$(BIN)/python -m tests.bench $(PART)
 
 ci:
 	@.ci/run

@@ -69,7 +69,7 @@ def burst(plan: Plan, upstream: Upstream, others: Mapping[str, Start] = PEERS) -
 
     def run(server: Server) -> Burst:
         upstream.reset()
-        times = asyncio.run(_at_once(server.url, server.questions.one(f"done-1-{serial()}")))
+        times = asyncio.run(at_once(server.url, server.questions.one(f"done-1-{serial()}")))
         return Burst(upstream.calls(), times[len(times) // 2], times[int(len(times) * 0.99)])
 
     with _slow(upstream, BURST_LATENCY), ExitStack() as stack:
@@ -88,7 +88,7 @@ def _middle(bursts: Sequence[Burst]) -> Burst:
     )
 
 
-async def _at_once(url: str, body: bytes) -> list[float]:
+async def at_once(url: str, body: bytes) -> list[float]:
     """Seconds until each was answered, sorted. All are sent before anything is read."""
     times: list[float] = []
     done = asyncio.Event()
