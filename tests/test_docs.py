@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import re
 import shlex
 import subprocess
@@ -28,6 +29,7 @@ SCHEMA = build_schema((ROOT / "schema" / "schema.graphql").read_text(encoding="u
 
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)\s#]*)(#[^)\s]*)?\)")
+SOURCES = [path for folder in ("adapters", "gateway") for path in (ROOT / folder).rglob("*.py")]
 ONE_SETTING = re.compile(r"`\[?(\w+)\]?\.(\w+)`")
 
 
@@ -64,8 +66,8 @@ def test_queries_validate(block: Block) -> None:
 
 @each(blocks("sh", "console"))
 def test_queries_within_commands_validate(block: Block) -> None:
-    for document in re.findall(r'"query":\s*"((?:[^"\\]|\\.)*)"', block.text):
-        assert validate(SCHEMA, parse(document.replace('\\"', '"'))) == []
+    for body in re.findall(r"(?:-d|--data) '([^']*)'", block.text):
+        assert validate(SCHEMA, parse(json.loads(body)["query"])) == []
 
 
 def command_lines() -> Iterator[str]:
@@ -104,7 +106,7 @@ def test_settings_named_in_the_text_exist() -> None:
         for name, field in Settings.model_fields.items()
         if (kind := section(field.annotation)) is not None
     }
-    events = set(re.findall(r'"(\w+\.\w+)[" ]', "".join(path.read_text() for path in (ROOT / "gateway").rglob("*.py"))))
+    events = set(re.findall(r'"(\w+\.\w+)[" :]', "".join(path.read_text() for path in SOURCES)))
     for page in PAGES:
         for group, key in ONE_SETTING.findall(page.read_text(encoding="utf-8")):
             is_known = group not in sections or key in sections[group] or f"{group}.{key}" in events
