@@ -128,5 +128,6 @@ def test_the_contract_tests_hold_for_it(tree: Path) -> None:
     assert " passed" in told
 
 
+@pytest.mark.slow
 def test_it_answers_over_its_sandbox(tree: Path) -> None:
     run(tree, "-c", ASK)
