@@ -104,5 +104,4 @@ def test_lock_files_pin_everything_and_name_no_host(name: str) -> None:
     text = (EXAMPLES / name / "package-lock.json").read_text()
     packages = json.loads(text)["packages"]
     assert "resolved" not in text
-    assert not re.search(r"https?://[^\"]*(npmjs|registry)", text)
     assert all("integrity" in package for path, package in packages.items() if path)
