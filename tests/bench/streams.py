@@ -75,14 +75,14 @@ class Visit:
         first = await self._audience.enter(1, _ARRIVAL)
         before = resident_kilobytes(self._pid)
         started = loop.time()
-        came = await self._audience.enter(self._count, _ARRIVAL)
+        came = await self._audience.enter(self._count - first, _ARRIVAL)
         arrival = loop.time() - started
         await asyncio.sleep(_SETTLE)
         kilobytes = (resident_kilobytes(self._pid) - before) / max(came, 1)
         calls, cpu = await self._be_idle()
-        there = first + came
-        times = [await self._change(there, ask=False) for _ in range(_TOUCHES)]
-        at_once = [await self._change(there, ask=True) for _ in range(_TOUCHES)] if is_ours else [None]
+        came += first
+        times = [await self._change(came, ask=False) for _ in range(_TOUCHES)]
+        at_once = [await self._change(came, ask=True) for _ in range(_TOUCHES)] if is_ours else [None]
         stayed = came - self._audience.lost
         await self._audience.leave()
         return Stay(came, stayed, arrival, kilobytes, calls, cpu, _median(times), _median(at_once))
