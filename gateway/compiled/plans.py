@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import strawberry
+from graphql import GraphQLSchema
 from graphql.execution.values import VariableValues
 
+from gateway.compiled.coercion import Coercion, Readers
 from gateway.compiled.counts import Counts
 from gateway.compiled.executor import PlannedExecutor
 from gateway.compiled.fields import is_plain
@@ -21,6 +23,7 @@ from gateway.engine.operation import NO_VALUES, Operation, Prepared
 _VARIANTS: Final = 16
 """Plans of one operation at most: each setting of the variables that `@skip` and `@include` hang on needs its own."""
 _KEY: Final = "plans"
+_COERCION: Final = "coercion"
 
 
 class Plans:
@@ -34,12 +37,32 @@ class Plans:
         self._room = Room(fields)
         self._after = after
         self._is_plain = is_plain(schema)
+        self._readers = Readers()
+        self._core: GraphQLSchema = cast("Any", schema)._schema  # noqa: SLF001  # it has no public name
         self.counts: Final = Counts()
 
     @property
     def kept(self) -> int:
         """How large the plans are that are kept, in fields."""
         return self._room.held
+
+    def values(self, operation: Operation, given: Mapping[str, Any]) -> VariableValues | None:
+        """The variables as graphql-core would read them; None where it has to see them itself."""
+        kept = operation.memo.get(_COERCION, self)
+        if kept is self:
+            kept = operation.memo[_COERCION] = self._coercion(operation)
+        if not isinstance(kept, Coercion):
+            return None
+        try:
+            return kept.read(given)
+        except Exception:  # noqa: BLE001  # whatever it is, it is graphql-core's to tell
+            return None
+
+    def _coercion(self, operation: Operation) -> Coercion | None:
+        try:
+            return Coercion(self._core, operation, self._readers)
+        except Unfit:
+            return None
 
     def executor(self, prepared: Prepared) -> Callable[..., Any] | None:
         """What makes the executor of one run out of what graphql-core's own takes; None where that one is to do it."""

@@ -30,6 +30,16 @@ def is_leaf(type_: Any) -> bool:
     return _types.is_leaf_type(bare(type_))
 
 
+def is_enum(type_: Any) -> bool:
+    """True for enums that allow null."""
+    return _types.is_enum_type(type_)
+
+
+def is_input_object(type_: Any) -> bool:
+    """True for input objects that allow null."""
+    return _types.is_input_object_type(type_)
+
+
 def leads_to_objects(type_: Any) -> bool:
     """True where something must be selected below."""
     return _types.is_composite_type(named(type_))

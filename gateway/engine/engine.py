@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from functools import partial
 from typing import Any, Final, Protocol, cast
 
 import msgspec
 import strawberry
 from graphql import ExecutionResult, GraphQLSchema, execution
-from graphql.execution.values import get_variable_values
+from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from gateway.engine.documents import CacheBounds, Documents
@@ -30,6 +30,10 @@ class Plans(Protocol):
 
     def executor(self, prepared: Prepared) -> Callable[..., Any] | None:
         """What takes the executor class's place for this run; None where nothing does."""
+        ...
+
+    def values(self, operation: Operation, given: Mapping[str, Any]) -> VariableValues | None:
+        """The variables, read; None where graphql-core is to read them."""
         ...
 
 
@@ -148,6 +152,8 @@ class Engine:
     def _coerce(self, operation: Operation, given: dict[str, Any]) -> Any:
         if not operation.variables:
             return NO_VALUES
+        if self._plans is not None and (known := self._plans.values(operation, given)) is not None:
+            return known
         values = get_variable_values(
             self._schema,
             operation.node.variable_definitions or (),
