@@ -12,6 +12,8 @@ from adapters.clock import Clock, SystemClock
 from gateway.access.assembly import Entrance
 from gateway.access.desk import PATH
 from gateway.access.members import Member
+from gateway.compiled.answers import SharedAnswers
+from gateway.compiled.plans import Plans
 from gateway.core.assembly import Core, open_core
 from gateway.engine.engine import Engine
 from gateway.health import answer_health, answer_plain, answer_readiness
@@ -156,7 +158,9 @@ def _engine(settings: Settings, entrance: Entrance) -> Engine:
         return context.scope
 
     schema = build_schema(suggestions=settings.documents.suggestions)
-    return Engine(schema, settings.documents, share=scope, find=entrance.documents)
+    plans = Plans(schema) if settings.speed.compiled else None
+    answers = SharedAnswers(scope, settings.speed.shared_bytes) if settings.speed.shared_bytes else None
+    return Engine(schema, settings.documents, share=scope, find=entrance.documents, plans=plans, answers=answers)
 
 
 def _context(core: Core, settings: Settings) -> Callable[[Client], Context]:

@@ -36,6 +36,7 @@ from gateway.config.log import LogSettings
 from gateway.config.mistakes import Mistakes
 from gateway.config.references import References
 from gateway.config.sources import Environment, TomlFile, as_json
+from gateway.config.speed import SpeedSettings
 from gateway.config.words import findings, section
 from gateway.core.assembly import CoreSettings
 from gateway.core.cluster.settings import ClusterSettings
@@ -134,6 +135,7 @@ class Settings(BaseSettings):
     queries: Queries = _section()
     log: LogSettings = _section()
     persisted: DocumentStoreSettings = _section()
+    speed: SpeedSettings = _section()
 
     @property
     def asks_for_tokens(self) -> bool:
