@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -108,7 +108,7 @@ class Replica:
         async def read() -> None:
             subscription = await self.core.watches.subscribe(refs, detail)
             async for update in subscription:
-                updates.append(update)
+                updates.append(update)  # noqa: PERF401 - seen as it comes
             await subscription.aclose()
 
         self.streams.append(asyncio.ensure_future(read()))
@@ -128,6 +128,7 @@ class ClusterWorld:
     lease: float
     stack: AsyncExitStack
     replicas: list[Replica] = field(default_factory=list)
+    at_each_step: Callable[[], None] = lambda: None
 
     async def start(self, name: str) -> Replica:
         """Start a replica."""
@@ -175,6 +176,7 @@ class ClusterWorld:
         """Let time pass."""
         end = self.clock.monotonic() + seconds
         while self.clock.monotonic() < end:
+            self.at_each_step()
             await self.clock.advance(min(step, end - self.clock.monotonic()))
 
     @contextmanager

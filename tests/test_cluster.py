@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.state import Reading
 from tests.cluster_world import cluster_world
 from tests.core_world import ends_at, ref
 from tests.valkey import need_valkey
@@ -41,9 +40,7 @@ async def test_one_poller_for_the_subscribers_of_all() -> None:
 async def test_an_ended_batch_is_asked_once_by_all() -> None:
     async with cluster_world(replicas=3) as world:
         world.marketplace.scripts["b1"] = ends_at(0, "b1")
-        readings: list[Reading] = []
-        for replica in world.replicas:
-            readings.append(await world.do(replica.core.batches.get(ref("b1"))))
+        readings = [await world.do(replica.core.batches.get(ref("b1"))) for replica in world.replicas]
         assert world.marketplace.calls["b1"] == 1
         assert len({reading.state.version for reading in readings}) == 1
         assert all(not reading.is_stale for reading in readings)

@@ -60,7 +60,7 @@ class Valkey:
             assert time.monotonic() < until, "Valkey did not start"
             time.sleep(0.02)
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
 

@@ -42,9 +42,9 @@ class Allowance(NamedTuple):
             return reserve
         return reserve + self._share(self.common, session)
 
-    def reserve(self, share: float) -> int:
-        """The part of the reserve that goes with a share."""
-        return math.floor(self._reserve * share + _ROUNDING)
+    def reserve(self, session: Session) -> int:
+        """The part of `own` that is never anybody else's."""
+        return self._share(self._reserve, session)
 
     def notice(self, session: Session) -> float:
         """Seconds after its end until all calls that others made in ignorance of it have gone by."""
@@ -54,6 +54,6 @@ class Allowance(NamedTuple):
     def _reserve(self) -> int:
         return math.floor(self.limit.calls * _RESERVE)
 
-    @staticmethod
-    def _share(calls: int, session: Session) -> int:
-        return math.floor(calls * session.share + _ROUNDING)
+    def _share(self, calls: int, session: Session) -> int:
+        usable = session.usable(self.limit.seconds + self.longest)
+        return math.floor(calls * usable + _ROUNDING)

@@ -32,6 +32,20 @@ class _Granted(NamedTuple):
     at: float
 
 
+class _OwnWindow(Window):
+    """The part of a limit that is this replica's. It changes, and what was spent stays spent."""
+
+    __slots__ = ("calls",)
+
+    def __init__(self, limit: Limit) -> None:
+        super().__init__(limit)
+        self.calls = 0
+
+    def _pace(self, now: float) -> Limit:
+        whole = super()._pace(now)
+        return Limit(self.calls * whole.calls // self.limit.calls, whole.seconds)
+
+
 class SharedWindow(Window):
     """A `Window` that grants calls from the server, and from this replica's own part where the server grants none.
 
@@ -78,7 +92,7 @@ class SharedWindow(Window):
         self._clock = clock
         self._demand = demand
         self._changed = changed
-        self._own = Window(Limit(0, allowance.limit.seconds))
+        self._own = _OwnWindow(allowance.limit)
         self._at_hand: deque[_Granted] = deque()
         self._started: deque[_Granted | None] = deque()
         self._over: list[str] = []
@@ -97,7 +111,7 @@ class SharedWindow(Window):
             return 0.0
         own = self._own_wait(now)
         if not self._link.is_up:
-            return own if own is not None else (None if self._own.limit.calls else self._session.timing.rhythm)
+            return own if own is not None else (None if self._own.calls else self._session.timing.rhythm)
         if now < self._refused_until and own == 0.0:
             return 0.0
         self._ask_soon()
@@ -143,13 +157,10 @@ class SharedWindow(Window):
         began = self._link.to_server(started, is_late=False)
         self._tasks.start(self._slow(began, int(pause * 1000)))
 
-    def beyond(self, share: float) -> int:
-        """Calls in the own window beyond the reserve of that share."""
-        return max(0, self._own.used(self._clock.monotonic()) - self._allowance.reserve(share))
-
-    async def report(self, beyond: int) -> None:
-        """Have calls that were made without the server counted there. Raises `ServerAway`."""
-        if beyond:
+    async def report(self) -> None:
+        """Have calls counted that were made of the common part without the server. Raises `ServerAway`."""
+        beyond = self._own.used(self._clock.monotonic()) - self._allowance.reserve(self._session)
+        if beyond > 0:
             keeps = int((self._allowance.limit.seconds + self._allowance.longest) * 1000)
             await self._link.probe(REPORT, self._keys[:1], self._session.id, keeps, beyond)
 
@@ -162,10 +173,8 @@ class SharedWindow(Window):
             await self._quietly_spend(0)
 
     def _own_wait(self, now: float) -> float | None:
-        calls = self._allowance.own(self._session)
-        if calls != self._own.limit.calls:
-            self._own.limit = Limit(calls, self._allowance.limit.seconds)
-        return self._own.wait(now) if calls else None
+        self._own.calls = self._allowance.own(self._session)
+        return self._own.wait(now)
 
     def _drop_old(self, now: float) -> None:
         while self._at_hand and self._at_hand[0].at + _KEPT <= now:

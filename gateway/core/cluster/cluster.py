@@ -80,8 +80,10 @@ class Cluster:
 
     def budget(self, account: Account, limit: Limit, longest: float) -> Budget:
         """The budget of an account, whose calls last `longest` seconds at most."""
+        allowance = Allowance(limit, longest)
+        self._session.margin = max(self._session.margin, 2 * allowance.notice(self._session))
         budget = SharedBudget(
-            Allowance(limit, longest), (*self._keys.budget(account), self._keys.opens, self._keys.away),
+            allowance, (*self._keys.budget(account), self._keys.opens, self._keys.away),
             self._session, self._link, self._clock,
         )  # fmt: skip
         self._budgets.append(budget)
@@ -115,7 +117,6 @@ class Cluster:
         await self.duty.aclose()
         try:
             if self._link.is_up:
-                await self._use(0.0)
                 await self._session.leave(news.write(news.Left(self._session.id)))
         except ServerAway:
             return
@@ -129,27 +130,26 @@ class Cluster:
     async def _beat(self) -> None:
         try:
             if not self._session.is_valid and self._session.lapsed_for is not None:
-                await self._use(self._session.share)
+                await self._report()
             beat = await self._session.beat()
+            self._session.is_returning = False
             is_new = beat.has_lapsed or not self._link.is_up
             self._link.found()
-            await self._use(beat.share)
             if is_new:
                 self._once("join", self._join)
             self.duty.retry()
             for session in beat.gone:
                 self._once(session, partial(self._inherit, session))
         except ServerAway:
+            self._session.is_returning = False
             if not self._link.is_up and not self._session.is_valid and not self.duty.is_alone:
                 self.duty.go_alone()
 
-    async def _use(self, share: float) -> None:
-        """Go over to another share: first use no more than that, then have counted what was more."""
-        reports = [(budget.window, budget.window.beyond(share)) for budget in self._budgets]
-        self._session.change(share)
-        for window, beyond in reports:
-            await window.report(beyond)
-        self._session.changed()
+    async def _report(self) -> None:
+        """On the way back: use nothing more of what is kept for the lost, and tell what was used."""
+        self._session.is_returning = True
+        for budget in self._budgets:
+            await budget.window.report()
 
     def _once(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Beside the beat, which must not be held up; not twice at a time."""

@@ -11,6 +11,7 @@ BEAT: Final = Script(
 local me, name, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local has, was_member = tonumber(ARGV[4]), ARGV[5] == '1'
 local settle, extended, reserved = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local margin = tonumber(ARGV[10])
 local at = now()
 local own = redis.call('HGET', KEYS[1], me)
 local opens, lost = string.match(redis.call('GET', KEYS[2]) or '', '^(%d+)|(%d)$')
@@ -25,11 +26,15 @@ for i = 1, #all, 2 do
   if id ~= me then
     local till, share = string.match(all[i + 1], '^(%d+)|([%d.]+)$')
     till, share = tonumber(till), tonumber(share)
-    local is_former = string.sub(id, 1, #name + 1) == name .. '/'
+    local is_former = till <= at and string.sub(id, 1, #name + 1) == name .. '/'
+    if is_former and till + extended > at + margin then
+      till = at + margin - extended  -- it is dead, and what it did last counts for a while
+      redis.call('HSET', KEYS[1], id, string.format('%.0f|%.9f', till, share))
+    end
     if till > at then
       alive[#alive + 1] = id
       others, known = others + share, known + 1
-    elseif is_former or till + reserved <= at then
+    elseif till + reserved <= at or (is_former and till + extended <= at) then
       redis.call('HDEL', KEYS[1], id)
     else
       others, known = others + share, known + 1
@@ -55,8 +60,8 @@ return {string.format('%.0f', at), lapsed, string.format('%.9f', may), known, al
 )
 """Keys: members, opens, away, owners. Values: session, name, lifetime (ms), the share it uses now, whether it was a
 member before, how long after a start nothing new is shared out (ms), how long a lost member's extended and reserved
-share is kept (ms), start of the keys of owned batches. Returns the time, whether it had not been alive, the share that
-it may use from now on, how many members are counted, the other living sessions, and the dead ones that left batches.
+share is kept (ms), start of the keys of owned batches, how long calls count (ms). Returns the time, whether it had not
+been alive, the share that it may use from now on, how many members are counted, the other living sessions, and the dead ones that left batches.
 
 Shares never add up to more than 1: a member's share counts as the larger of what it says that it uses and what it is
 told, so that an answer that is lost on the way does no harm, and a new member gets what the others have given up.

@@ -6,6 +6,7 @@ One beat renews everything at once, so that leases cost the same for one batch a
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -22,8 +23,10 @@ EXTENDED: Final = 600.0
 """Seconds for which a member that was lost may use its part of all the budgets …"""
 RESERVED: Final = 86_400.0
 """… and its part of the reserves."""
-_MARGIN: Final = 120.0
-"""Seconds for which both are kept longer than they are used: calls last, and windows are open for a while."""
+_MARGIN: Final = 60.0
+"""Seconds for which both are kept longer than they are used, at least: calls last, and windows are open for a while."""
+_CHANGES: Final = 64
+"""Changes of the share that are remembered; beyond them it counts as 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,6 @@ class Beat(NamedTuple):
 
     has_lapsed: bool
     """The member had not been alive: others may have taken its batches."""
-    share: float
-    """What it may use from now on."""
     alive: tuple[str, ...]
     """Sessions of the other members."""
     gone: tuple[str, ...]
@@ -62,10 +63,8 @@ class Session:
     def __init__(self, name: str, timing: Timing, link: Link, keys: Keys, clock: Clock) -> None:
         self.id = f"{name}/{secrets.token_hex(5)}"
         self.timing = timing
-        self.declared = 0.0
-        """The largest share of which this member may still have calls under way: the others count with it."""
-        self.share = 0.0
-        """The part of the reserves, and of all the budgets while the server is lost, that is this member's."""
+        self._shares: deque[tuple[float, float]] = deque([(clock.monotonic(), 0.0)])
+        """When the share changed, and to what."""
         self.known = 1
         """Members that are counted: the living, and those whose share is still kept for them."""
         self.alive: tuple[str, ...] = ()
@@ -74,7 +73,10 @@ class Session:
         self._keys = keys
         self._clock = clock
         self._valid_until: float | None = None
-        self._is_returning = False
+        self.margin = _MARGIN
+        """Seconds for which what a lost member may use is kept longer than that."""
+        self.is_returning = False
+        """True while it is on its way back, and must not use what is kept for the lost."""
 
     @property
     def is_valid(self) -> bool:
@@ -95,35 +97,45 @@ class Session:
             self.id,
             self._name,
             int(self.timing.alive * 1000),
-            f"{self.declared:.9f}",
+            f"{self.share:.9f}",
             int(self._valid_until is not None),
             int(2 * self.timing.rhythm * 1000),
-            int((EXTENDED + _MARGIN) * 1000),
-            int((RESERVED + _MARGIN) * 1000),
+            int((EXTENDED + self.margin) * 1000),
+            int((RESERVED + self.margin) * 1000),
             keys.owned(""),
+            int(self.margin * 1000),
         )
         self._valid_until = began + self.timing.alive
+        self._change(float(share))
         self.known = int(known)
         self.alive = tuple(sorted(one.decode() for one in alive))
-        return Beat(bool(lapsed), float(share), self.alive, tuple(one.decode() for one in gone))
+        return Beat(bool(lapsed), self.alive, tuple(one.decode() for one in gone))
 
     @property
-    def is_returning(self) -> bool:
-        """True while it is on its way back, and must not use what is kept for the lost."""
-        return self._is_returning
+    def share(self) -> float:
+        """The part of the reserves, and of all the budgets while the server is lost, that is this member's."""
+        return self._shares[-1][1]
 
-    def change(self, share: float) -> None:
-        """Use that share, and nothing that is kept for the lost."""
-        self.share = share
-        self.declared = max(self.declared, share)
-        self._is_returning = True
+    def usable(self, seconds: float) -> float:
+        """What has been its share for so long: as long as the calls count that another made with it before."""
+        since = self._clock.monotonic() - seconds
+        least = self._shares[-1][1]
+        for at, share in reversed(self._shares):
+            least = min(least, share)
+            if at <= since:
+                break
+        else:
+            least = 0.0
+        return least
 
-    def changed(self) -> None:
-        """What went beyond the share has been reported: the others may count with it."""
-        self.declared = self.share
-        self._is_returning = False
+    def _change(self, share: float) -> None:
+        if share != self.share:
+            self._shares.append((self._clock.monotonic(), share))
+            if len(self._shares) > _CHANGES:
+                self._shares.popleft()
 
     async def leave(self, message: bytes) -> None:
         """Say that it lives no longer: others take over at once. Raises `ServerAway`."""
         self._valid_until = None
+        self._change(0.0)
         await self._link.probe(LEAVE, [self._keys.members, self._keys.news], self.id, message)

@@ -1,0 +1,64 @@
+"""Two real replicas on a real Valkey: one cache, one poller, one budget."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.replicas import Machines, Stream, machines, trendyol
+from tests.test_cluster_faults import most_in_a_window
+from tests.valkey import need_valkey, valkey_url
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[Machines]:
+    need_valkey()
+    with valkey_url() as url, machines(url, url, limit="12/3s") as both:
+        yield both
+
+
+async def test_updates_of_one_poller_reach_the_subscribers_of_both(two: Machines) -> None:
+    one, other = (Stream(gateway, "shared-life") for gateway in two.gateways)
+    await asyncio.gather(one.end(30), other.end(30))
+    assert one.statuses("shared-life")[-1] == other.statuses("shared-life")[-1] == "COMPLETED"
+    assert one.connections == other.connections == 1
+    times = [call["at"] for call in two.log("shared-life")]
+    # two pollers would have asked about twice: about 4 s at the cadence of one is no more than 16 questions
+    assert len(times) <= 18
+    a, b = one.told[-1][0], other.told[-1][0]
+    assert abs(a - b) < 1.0
+
+
+async def test_what_one_has_read_the_other_knows(two: Machines) -> None:
+    first, second = two.gateways
+    assert await asyncio.to_thread(first.status, "done-shared") == "COMPLETED"
+    assert await asyncio.to_thread(second.status, "done-shared") == "COMPLETED"
+    assert two.calls("done-shared") == 1
+
+
+async def test_the_limit_holds_for_both_together(two: Machines) -> None:
+    await asyncio.sleep(3.5)
+    began = time.time()
+    ids = [f"done-crowd-{i}" for i in range(40)]
+
+    async def ask(index: int, batch_id: str) -> str | None:
+        gateway = two.gateways[index % 2]
+        answer = await asyncio.to_thread(
+            gateway.ask,
+            "query ($ref: BatchRef!) { batch(ref: $ref) { ... on NormalizedBatch { status } } }",
+            ref=trendyol(batch_id)[0],
+        )
+        return (answer["data"]["batch"] or {}).get("status")
+
+    answers = await asyncio.gather(*(ask(index, batch_id) for index, batch_id in enumerate(ids)))
+    assert answers == ["COMPLETED"] * 40
+    times = [call["at"] for call in two.log() if call["marketplace"] == "trendyol" and call["at"] >= began]
+    assert len(times) >= 40
+    assert most_in_a_window(times, 3.0) <= 12
+    # all of the limit is used, less what is reserved for bursts: 40 calls at 12 per 3 s
+    assert max(times) - began < 16
