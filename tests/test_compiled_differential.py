@@ -129,7 +129,7 @@ def mostly_compiled(both: Both) -> None:
     """The test would prove little if graphql-core had done the work."""
     counts = both.plans.counts
     assert counts.unplanned == 0
-    assert counts.made > counts.given_up > 0
+    assert counts.made > counts.given_up
 
 
 def test_queries_of_our_schema(ours: Both) -> None:

@@ -58,30 +58,27 @@ class Chaos(Marketplace):
         return body(batch_id, "SUCCESS", "FAILED", status=None)
 
     def _trouble(self, batch_id: str) -> httpx.Response:
-        kind = self.chance.randrange(12)
-        if kind == 0:
-            raise httpx.ConnectError("refused")
-        if kind == 1:
-            raise httpx.ReadTimeout("slow")
-        if kind == 2:
-            return httpx.Response(429, headers={"Retry-After": self.chance.choice(["1", "3", "x", "0"])})
-        if kind == 3:
-            return httpx.Response(self.chance.choice([401, 403, 404, 400]))
-        if kind == 4:
-            return httpx.Response(200, text="<html>busy</html>")
-        if kind == 5:
-            return httpx.Response(200, content=b'{"batchRequestId": "')
-        if kind == 6:
-            return unknown(batch_id)
-        if kind == 7:
-            return body(batch_id, "SUCCESS", "SUCCESS", status="SOMETHING_NEW")
-        if kind == 8:
-            return body(batch_id, "SUCCESS", status=None, total=2)
-        if kind == 9:
-            return body("another", "SUCCESS", status="COMPLETED")
-        if kind == 10:
-            return body(batch_id, "SUCCESS", "PROCESSING", status="PROCESSING")
-        return httpx.Response(self.chance.choice([500, 502, 503, 504]))
+        chance = self.chance
+        return chance.choice(
+            [
+                lambda: _broken(httpx.ConnectError("refused")),
+                lambda: _broken(httpx.ReadTimeout("slow")),
+                lambda: httpx.Response(429, headers={"Retry-After": chance.choice(["1", "3", "x", "0"])}),
+                lambda: httpx.Response(chance.choice([401, 403, 404, 400])),
+                lambda: httpx.Response(200, text="<html>busy</html>"),
+                lambda: httpx.Response(200, content=b'{"batchRequestId": "'),
+                lambda: unknown(batch_id),
+                lambda: body(batch_id, "SUCCESS", "SUCCESS", status="SOMETHING_NEW"),
+                lambda: body(batch_id, "SUCCESS", status=None, total=2),
+                lambda: body("another", "SUCCESS", status="COMPLETED"),
+                lambda: body(batch_id, "SUCCESS", "PROCESSING", status="PROCESSING"),
+                lambda: httpx.Response(chance.choice([500, 502, 503, 504])),
+            ]
+        )()
+
+
+def _broken(error: httpx.TransportError) -> httpx.Response:
+    raise error
 
 
 @dataclass

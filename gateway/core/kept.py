@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
-from adapters.http import replay
 
 from adapters.base import Account, Answer
 from adapters.clock import Clock
 from adapters.errors import UpstreamError
+from adapters.http import replay
 from adapters.model import BatchRef
 from adapters.registry import ADAPTERS
 from gateway.core.state import State
