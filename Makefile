@@ -15,7 +15,7 @@ READY_TEST := $(VENV)/.ready-test
 READY_DEV := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run venv dev test slow lint types bench ci clean
+.PHONY: help run venv dev test slow machines lint types bench ci clean
 
 help:
 	@grep -E '^#   ' Makefile | sed 's/^#   //'
@@ -32,7 +32,11 @@ test: $(READY_TEST)
 	$(BIN)/python -m pytest -n 2 -q -m "not slow"
 
 slow: $(READY_TEST)
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m slow --ignore tests/test_cluster_machines.py --ignore tests/test_bench.py
+
+# what measures, and what kills, stops and parts real replicas: wants a machine of its own
+machines: $(READY_TEST)
+	$(BIN)/python -m pytest -q -m slow tests/test_cluster_machines.py tests/test_bench.py
 
 lint: $(READY_DEV)
 	$(BIN)/ruff check .
