@@ -175,6 +175,10 @@ class Stream:
     async def end(self, within: float) -> None:
         await asyncio.wait_for(self.task, within)
 
+    async def leave(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
     async def _follow(self) -> None:
         while not self.is_complete:
             gateway = self._gateways[self.connections % len(self._gateways)]
@@ -203,6 +207,8 @@ class Stream:
                     return
         finally:
             writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     def _take(self, result: Any) -> None:
         assert not result.get("errors"), str(result)[:500]

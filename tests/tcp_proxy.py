@@ -45,20 +45,26 @@ class TcpProxy:
         def run() -> None:
             self._loop.run_until_complete(main())
             self._loop.run_forever()
+            self._loop.run_until_complete(self._end())
+            self._loop.close()
 
         self._thread = threading.Thread(target=run, daemon=True)
         self._thread.start()
         assert started.wait(5)
 
     def stop(self) -> None:
-        def end() -> None:
-            self._close_all()
-            for task in asyncio.all_tasks(self._loop):
-                task.cancel()
-            self._loop.call_later(0.05, self._loop.stop)
-
-        self._loop.call_soon_threadsafe(end)
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+
+    async def _end(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        self._close_all()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0.05)  # transports close in the loop's next turns
 
     def _close_all(self) -> None:
         for writer in self._writers:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.cluster_world import cluster_world
-from tests.core_world import ends_at, ref
+from tests.core_world import ends_at, ref, trendyol_account
+from tests.test_cluster_faults import step_by_step
 from tests.valkey import need_valkey
 
 pytestmark = pytest.mark.anyio
@@ -44,3 +47,110 @@ async def test_an_ended_batch_is_asked_once_by_all() -> None:
         assert world.marketplace.calls["b1"] == 1
         assert len({reading.state.version for reading in readings}) == 1
         assert all(not reading.is_stale for reading in readings)
+
+
+async def test_a_stopped_replicas_late_answer_replaces_nothing() -> None:
+    async with cluster_world() as world:
+        world.marketplace.scripts["b1"] = step_by_step(world.clock.monotonic() + 60, "b1")
+        seen = [replica.watch(ref("b1")) for replica in world.replicas]
+        await world.run(10)
+        world.marketplace.latency = 2.0
+        [holder] = [replica for replica in world.replicas if replica.cluster.status().batches]
+        [other] = [replica for replica in world.replicas if replica is not holder]
+        calls = world.marketplace.calls["b1"]
+        while world.marketplace.calls["b1"] == calls:
+            await world.run(0.25)
+        await world.run(1.9, step=0.1)  # the answer is made …
+        holder.life.stop()
+        await world.run(20)
+        assert other.cluster.status().batches == 1
+        before = seen[world.replicas.index(other)][-1].reading
+        holder.life.go_on()  # … and is read, long after the other's
+        await world.run(0.3, step=0.02)
+        at_hand = [replica.core.batches.at_hand(ref("b1")) for replica in world.replicas]
+        assert before is not None
+        assert all((state.snapshot.progress or 0) >= (before.snapshot.progress or 0) for state in at_hand if state)
+        assert holder.cluster.status().batches == 0
+        await world.run(60)
+        for updates in seen:
+            progress = [update.reading.snapshot.progress or 0.0 for update in updates if update.reading]
+            assert progress == sorted(progress)
+            assert updates[-1].is_final
+
+
+async def test_a_watch_outlives_its_replica_and_its_subscribers() -> None:
+    async with cluster_world() as world:
+        world.marketplace.scripts["b1"] = ends_at(world.clock.monotonic() + 30, "b1")
+        dying, living = world.replicas
+        dying.watch(ref("b1"))
+        await world.run(2)
+        dying.life.kill()
+        await world.run(5.0)
+        assert living.core.watches.is_watched(ref("b1"))
+        await world.run(60)
+        calls = world.marketplace.calls["b1"]
+        reading = await world.do(living.core.batches.get(ref("b1")))
+        assert reading.snapshot.status.value == "COMPLETED"
+        assert world.marketplace.calls["b1"] == calls
+
+
+async def test_failures_are_told_to_the_subscribers_of_all() -> None:
+    async with cluster_world() as world:
+        seen = [replica.watch(ref("nowhere")) for replica in world.replicas]
+        await world.run(90)
+        assert [updates[-1].error.code.value for updates in seen if updates[-1].error] == ["NOT_FOUND"] * 2
+        assert all(updates[-1].is_final for updates in seen)
+
+
+async def test_a_lost_message_delays_an_update_by_no_more_than_a_lease() -> None:
+    async with cluster_world() as world:
+        world.marketplace.scripts["b1"] = ends_at(world.clock.monotonic() + 20, "b1")
+        seen = [replica.watch(ref("b1")) for replica in world.replicas]
+        await world.run(2)
+        world.valkey.listeners.clear()
+        await world.run(19)
+        holder = max(world.replicas, key=lambda replica: len(seen[world.replicas.index(replica)]))
+        assert seen[world.replicas.index(holder)]
+        await world.run(12)
+        assert [status(updates) for updates in seen] == ["COMPLETED"] * 2
+
+
+async def test_a_replica_that_never_reached_the_server_calls_nobody() -> None:
+    async with cluster_world(replicas=0) as world:
+        world.valkey.is_down = True
+        lonely = await world.start("lonely")
+        asking = asyncio.ensure_future(lonely.core.batches.look(ref("b1")))
+        await world.run(10)
+        assert not asking.done()
+        assert not world.marketplace.times
+        assert not lonely.cluster.status().has_joined
+        world.valkey.is_down = False
+        world.marketplace.scripts["b1"] = ends_at(0, "b1")
+        await world.run(5)
+        look = await asking
+        assert look.reading is not None
+        assert look.reading.snapshot.status.value == "COMPLETED"
+
+
+async def test_results_read_while_the_server_was_lost_are_shared_afterwards() -> None:
+    async with cluster_world(trendyol_account(limit="100/1s")) as world:
+        world.marketplace.scripts["b1"] = ends_at(0, "b1")
+        one, other = world.replicas
+        await world.run(30)
+        with world.without_server():
+            await world.run(4)
+            await world.do(one.core.batches.get(ref("b1")))
+        await world.run(3)
+        await world.do(other.core.batches.get(ref("b1")))
+        assert world.marketplace.calls["b1"] == 1
+
+
+async def test_a_slow_server_does_not_slow_what_is_at_hand() -> None:
+    async with cluster_world() as world:
+        world.marketplace.scripts["b1"] = ends_at(0, "b1")
+        one = world.replicas[0]
+        await world.do(one.core.batches.get(ref("b1")))
+        one.link.trip = 0.4
+        asking = asyncio.ensure_future(one.core.batches.get(ref("b1")))
+        await world.clock.settle()
+        assert asking.done()

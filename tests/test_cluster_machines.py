@@ -87,7 +87,7 @@ async def test_a_killed_replica_hands_over_within_the_lease() -> None:
             unwatched = f"killed-alone-{round_}"
             mine = Stream(victim, batch_id, unwatched)
             await asyncio.sleep(1.0)
-            mine.task.cancel()
+            await mine.leave()
             theirs = Stream(survivor, batch_id)
             await asyncio.sleep(0.2)
             killed = time.time()

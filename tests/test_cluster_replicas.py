@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(scope="module")
 def two() -> Iterator[Machines]:
     need_valkey()
-    with valkey_url() as url, machines(url, url, limit="12/3s") as both:
+    with valkey_url() as url, machines(url, url, limit="12/2s") as both:
         yield both
 
 
@@ -42,9 +42,9 @@ async def test_what_one_has_read_the_other_knows(two: Machines) -> None:
 
 
 async def test_the_limit_holds_for_both_together(two: Machines) -> None:
-    await asyncio.sleep(3.5)
+    await asyncio.sleep(2.5)
     began = time.time()
-    ids = [f"done-crowd-{i}" for i in range(40)]
+    ids = [f"done-crowd-{i}" for i in range(30)]
 
     async def ask(index: int, batch_id: str) -> str | None:
         gateway = two.gateways[index % 2]
@@ -56,9 +56,8 @@ async def test_the_limit_holds_for_both_together(two: Machines) -> None:
         return (answer["data"]["batch"] or {}).get("status")
 
     answers = await asyncio.gather(*(ask(index, batch_id) for index, batch_id in enumerate(ids)))
-    assert answers == ["COMPLETED"] * 40
+    assert answers == ["COMPLETED"] * 30
     times = [call["at"] for call in two.log() if call["marketplace"] == "trendyol" and call["at"] >= began]
-    assert len(times) >= 40
-    assert most_in_a_window(times, 3.0) <= 12
-    # all of the limit is used, less what is reserved for bursts: 40 calls at 12 per 3 s
-    assert max(times) - began < 16
+    assert len(times) >= 30
+    assert most_in_a_window(times, 2.0) <= 12
+    assert max(times) - began < 8  # 30 calls at 12 in 2 s, less a part of the reserve

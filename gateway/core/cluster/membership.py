@@ -61,7 +61,8 @@ return {string.format('%.0f', at), lapsed, string.format('%.9f', may), known, al
 """Keys: members, opens, away, owners. Values: session, name, lifetime (ms), the share it uses now, whether it was a
 member before, how long after a start nothing new is shared out (ms), how long a lost member's extended and reserved
 share is kept (ms), start of the keys of owned batches, how long calls count (ms). Returns the time, whether it had not
-been alive, the share that it may use from now on, how many members are counted, the other living sessions, and the dead ones that left batches.
+been alive, the share that it may use from now on, how many members are counted, the other living sessions, and the dead
+ones that left batches.
 
 Shares never add up to more than 1: a member's share counts as the larger of what it says that it uses and what it is
 told, so that an answer that is lost on the way does no harm, and a new member gets what the others have given up.
