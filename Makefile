@@ -1,5 +1,6 @@
 # batch-gateway: each target sets up what it needs, in .venv beside this file, and does it.
 #   make run            the gateway with simulated marketplaces on http://127.0.0.1:8000 (PORT=9000 moves it)
+#   make run-cluster    two replicas on one Valkey, and the same batch watched through both (PORT=9000 moves them)
 #   make test           the quick test suite
 #   make bench          measure and compare, about ten minutes (PART=subscriptions: one part, see tests/bench/README.md)
 #   make ci             everything that has to hold before a change is merged
@@ -15,7 +16,7 @@ READY_TEST := $(VENV)/.ready-test
 READY_DEV := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run venv dev test slow machines lint types bench ci clean
+.PHONY: help run run-cluster venv dev test slow machines lint types bench ci clean
 
 help:
 	@grep -E '^#   ' Makefile | sed 's/^#   //'
@@ -23,6 +24,9 @@ help:
 
 run: $(READY)
 	@exec $(BIN)/batch-gateway demo --port $(PORT)
+
+run-cluster: $(READY_TEST)
+	@PORT=$(PORT) $(BIN)/python examples/cluster/run.py
 
 venv: $(READY)
 
