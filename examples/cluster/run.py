@@ -105,7 +105,7 @@ def _is_taken(port: int) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+    process.send_signal(signal.SIGINT)
     try:
         process.wait(5)
     except subprocess.TimeoutExpired:
