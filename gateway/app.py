@@ -134,8 +134,12 @@ class Gateway:
         self._core = core = await self._stack.enter_async_context(opening)
         settings, server, entrance = self._settings, self._settings.server, self._entrance
         self._stack.push_async_callback(entrance.aclose)
+        schema = build_schema(suggestions=settings.documents.suggestions)
+        plans = Plans(schema) if settings.speed.compiled else None
+        answers = SharedAnswers(_scope, settings.speed.shared_bytes) if settings.speed.shared_bytes else None
+        engine = Engine(schema, settings.documents, share=_scope, find=entrance.documents, plans=plans, answers=answers)
         endpoint = GraphQLEndpoint(
-            _engine(settings, entrance),
+            engine,
             _context(core, settings),
             limits=settings.limits,
             drain=self.drain,
@@ -148,19 +152,13 @@ class Gateway:
             clock=self._clock,
             observer=observing.observation,
         )
-        observing.opened(core, endpoint)
+        observing.opened(core, endpoint, None if plans is None else plans.counts, answers)
         self._stack.push_async_callback(endpoint.aclose)
         self._graphql = endpoint
 
 
-def _engine(settings: Settings, entrance: Entrance) -> Engine:
-    def scope(context: Any) -> Any:
-        return context.scope
-
-    schema = build_schema(suggestions=settings.documents.suggestions)
-    plans = Plans(schema) if settings.speed.compiled else None
-    answers = SharedAnswers(scope, settings.speed.shared_bytes) if settings.speed.shared_bytes else None
-    return Engine(schema, settings.documents, share=scope, find=entrance.documents, plans=plans, answers=answers)
+def _scope(context: Any) -> Any:
+    return context.scope
 
 
 def _context(core: Core, settings: Settings) -> Callable[[Client], Context]:

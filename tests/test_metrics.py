@@ -245,10 +245,11 @@ def test_a_tally_and_a_spread_as_prometheus_reads_them() -> None:
 
 def test_compiled_operations_are_told() -> None:
     counts, metrics = Counts(), Metrics({})
-    counts.made, counts.given_up, counts.unplanned = 7, 2, 3
+    counts.made, counts.given_up, counts.planned, counts.unplanned = 7, 2, 5, 3
     metrics.add(lambda: plan_families(counts))
     found = samples(metrics.scrape("")[0].decode())
     assert value(found, "compiled_values_total") == 7
+    assert value(found, "compiled_operations_total") == 5
     assert value(found, "fallback_operations_total") == 3
 
 
@@ -294,7 +295,7 @@ def test_a_scrape_of_a_gateway_at_work(sandbox: str) -> None:
         url = f"http://{host}:{port}"
         secret = "client-chosen-id-1"
         query = f'{{ batch(ref: {{source: TRENDYOL, id: "{secret}", account: "trendyol-demo"}}) {{ __typename }} }}'
-        for asked in (query, query, "{ nonsense", query.replace("trendyol-demo", "nobody-here")):
+        for asked in (query, query, query, "{ nonsense", query.replace("trendyol-demo", "nobody-here")):
             httpx.post(f"{url}/graphql", json={"query": asked}, trust_env=False)
         for accept in ("text/event-stream", "multipart/mixed;subscriptionSpec=1.0"):
             headers = {"accept": accept}
@@ -313,9 +314,13 @@ def test_a_scrape_of_a_gateway_at_work(sandbox: str) -> None:
         assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
         found = samples(answer.text)
         until(lambda: "websocket" in httpx.get(f"{url}/metrics", trust_env=False).text)
-        assert value(found, "operations_total", kind="query") == 3
+        assert value(found, "operations_total", kind="query") == 4
         assert value(found, "operations_total", kind="subscription") == 3
         assert value(found, "operations_refused_total") == 1
+        assert value(found, "compiled_operations_total") is not None
+        assert (value(found, "fallback_operations_total") or 0) >= 2
+        assert (value(found, "shared_answers_hit_total"), value(found, "shared_answers_missed_total")) == (1, 3)
+        assert value(found, "cache_lookups_total", account="trendyol-demo", result="hit") == 2
         for transport in ("sse", "multipart"):
             assert value(found, "streams_ended_total", transport=transport, reason="completed") == 1
         assert value(found, "http_requests_total", status="200") is not None

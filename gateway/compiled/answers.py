@@ -11,7 +11,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Final, NamedTuple
 
-from gateway.compiled.notes import Notes, Shown, noting
+from gateway.compiled.notes import Notes, Shown, noting, token_of
 from gateway.core.batches import Batches
 from gateway.engine.operation import Operation, Prepared
 from schema.context import Context
@@ -85,7 +85,7 @@ class SharedAnswers:
         answer = _Answer(encoded, tuple(notes.shown if len(notes.shown) == 1 else dict.fromkeys(notes.shown)))
         # an answer is an object, `{"data":{…}}`; one with errors ends with their list, `{"data":…,"errors":[…]}`
         is_good = notes.is_shareable and answer.shown and encoded.endswith(b"}}")
-        if is_good and self._has_room(key, answer) and _is_current(answer, batches):
+        if is_good and self._has_room(key, answer) and _may_last(answer, batches):
             self._drop(key)
             self._kept[key] = answer
             self._operations[key[0]] += 1
@@ -122,6 +122,15 @@ class SharedAnswers:
 
 def _is_current(answer: _Answer, batches: Batches) -> bool:
     return all(shown.is_current(batches) for shown in answer.shown)
+
+
+def _may_last(answer: _Answer, batches: Batches) -> bool:
+    """False where it is over already: the next question would find that out, and nobody asks for batches here."""
+    for ref, max_age, token, fetched_at in answer.shown:
+        state = batches.at_hand(ref)
+        if max_age == 0 or state is None or state.fetched_at != fetched_at or token_of(state.snapshot) is not token:
+            return False
+    return True
 
 
 def _weight(key: _Key, answer: _Answer) -> int:

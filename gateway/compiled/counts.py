@@ -6,9 +6,11 @@ from __future__ import annotations
 class Counts:
     """Counters that only grow."""
 
-    __slots__ = ("given_up", "made", "unplanned")
+    __slots__ = ("given_up", "made", "planned", "unplanned")
 
     def __init__(self) -> None:
+        self.planned = 0
+        """Runs of operations by their plans; what a shared answer spares is no run."""
         self.unplanned = 0
         """Runs of operations that have no plan: too new, or of a kind that cannot have one."""
         self.made = 0

@@ -75,6 +75,7 @@ class Plans:
         if plan is None:
             self.counts.unplanned += 1
             return None
+        self.counts.planned += 1
         return partial(self._follow, plan)
 
     def _follow(self, kept: Planned, *args: Any, **options: Any) -> Any:

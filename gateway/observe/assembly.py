@@ -17,6 +17,7 @@ from gateway.observe.access import Access, App
 from gateway.observe.instruments import PREFIX, gauge
 from gateway.observe.metrics import Metrics
 from gateway.observe.observation import Observation
+from gateway.observe.plans import AnswerCounts, PlanCounts, answer_families, plan_families
 from gateway.observe.situation import Situation
 from gateway.observe.tracing import Tracing
 from gateway.transports.endpoint import GraphQLEndpoint
@@ -48,10 +49,20 @@ class Observing:
 
         return make
 
-    def opened(self, core: Core, endpoint: GraphQLEndpoint) -> None:
+    def opened(
+        self,
+        core: Core,
+        endpoint: GraphQLEndpoint,
+        plans: PlanCounts | None = None,
+        answers: AnswerCounts | None = None,
+    ) -> None:
         """Tell of these from now on."""
         self.metrics.add(Situation(core, self.metrics.marketplaces).families)
         self.metrics.add(lambda: _held(endpoint.dump))
+        if plans is not None:
+            self.metrics.add(lambda: plan_families(plans))
+        if answers is not None:
+            self.metrics.add(lambda: answer_families(answers))
 
     async def answer(self, scope: Scope, send: Send) -> None:
         """Answer `/metrics`."""

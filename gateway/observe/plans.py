@@ -13,6 +13,7 @@ from gateway.observe.instruments import PREFIX
 class PlanCounts(Protocol):
     """What is known of compiled operations."""
 
+    planned: int
     unplanned: int
     made: int
     given_up: int
@@ -27,7 +28,10 @@ class AnswerCounts(Protocol):
 
 def plan_families(counts: PlanCounts) -> Iterable[Metric]:
     """Counters of compiled operations."""
-    yield _counter("fallback_operations", "Operations that were run without a plan", counts.unplanned)
+    yield _counter(
+        "compiled_operations", "Operations that were run by a plan, subscriptions' events one by one", counts.planned
+    )
+    yield _counter("fallback_operations", "Operations that were run without a plan, likewise", counts.unplanned)
     yield _counter("compiled_values", "Values, mostly whole root fields, that compiled code made", counts.made)
     yield _counter("fallback_values", "Values that compiled code left to graphql-core", counts.given_up)
 
