@@ -122,7 +122,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 service.app,
-                http=http_protocol(service.limits.send_wait),
+                http=http_protocol(service.limits),
                 ws=WebSocketProtocol,
                 ws_max_size=service.limits.frame,
                 lifespan="on",

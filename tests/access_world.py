@@ -106,6 +106,6 @@ def code(answer: httpx.Response) -> str:
 def running(given: Settings) -> Iterator[Running]:
     """The gateway with these settings."""
     world = Running(create_app(given))
-    with serve(world, lifespan="on", ws_max_size=given.limits.frame) as (host, port):
+    with serve(world, given.limits, lifespan="on", ws_max_size=given.limits.frame) as (host, port):
         world.url = f"http://{host}:{port}"
         yield world

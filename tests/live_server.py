@@ -11,15 +11,16 @@ from typing import Any
 
 import uvicorn
 
+from gateway.transports.limits import TransportLimits
 from gateway.transports.servers import WebSocketProtocol, http_protocol
 
 
 @contextlib.contextmanager
-def serve(application: Any, send_wait: float = 15.0, **options: Any) -> Iterator[tuple[str, int]]:
+def serve(application: Any, limits: TransportLimits | None = None, **options: Any) -> Iterator[tuple[str, int]]:
     """Serve an ASGI application on 127.0.0.1; yields host and port. Lifespan events are not sent."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     settings: dict[str, Any] = {
-        "http": http_protocol(send_wait),
+        "http": http_protocol(limits or TransportLimits()),
         "ws": WebSocketProtocol,
         "lifespan": "off",
         "log_config": None,

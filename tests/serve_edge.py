@@ -11,6 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from gateway.transports.limits import TransportLimits
 from gateway.transports.servers import WebSocketProtocol, http_protocol
 from tests.edge import Edge
 
@@ -30,7 +31,7 @@ def main() -> None:
     print(listener.getsockname()[1], flush=True)
     config = uvicorn.Config(
         app,
-        http=http_protocol(15),
+        http=http_protocol(TransportLimits()),
         ws=WebSocketProtocol,
         log_level="warning",
         access_log=False,

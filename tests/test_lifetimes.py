@@ -71,7 +71,7 @@ def test_a_client_that_vanishes_cancels_its_query() -> None:
 @pytest.mark.parametrize("kind", STREAMS)
 def test_a_client_that_stops_reading_is_let_go(kind: str) -> None:
     edge = Edge(TransportLimits(send_wait=0.5))
-    with serve(edge, send_wait=0.5) as address, Clients(address) as clients:
+    with serve(edge, edge.limits) as address, Clients(address) as clients:
         stuck = clients.stream(kind, FIREHOSE, receive_buffer=4096)
         reading = clients.stream(kind, "subscription { endless }")
         read_until(reading, b"first")
@@ -85,7 +85,7 @@ def test_a_client_that_stops_reading_is_let_go(kind: str) -> None:
 
 def test_an_answer_that_nobody_reads_holds_no_connection() -> None:
     edge = Edge()
-    with serve(edge, send_wait=0.5) as address, Clients(address) as clients:
+    with serve(edge, TransportLimits(send_wait=0.5)) as address, Clients(address) as clients:
         stuck = clients.post("{ big(size: 20000000) }", receive_buffer=4096)
         until(lambda: len(edge.contexts) == 1)
         until(lambda: not is_open(stuck), within=8)

@@ -37,7 +37,9 @@ class Entrance:
         self._settings = settings
         self._client: httpx.AsyncClient | None = None
         self._jwt = self._verifier(settings.auth.jwt)
-        self.doorkeeper: Final = Doorkeeper(settings.clients, self._jwt, clock, is_local=not server.allow_anonymous)
+        self.doorkeeper: Final = Doorkeeper(
+            settings.clients, self._jwt, clock, is_local=not server.allow_anonymous, tickets=settings.limits.tickets
+        )
         self.desk: Final = TicketDesk(self.doorkeeper)
         self.guard: Final = Guard(Cors(server.cors_origins), Proxies(server.trusted_proxies))
         self.documents: Final = Persisted(settings.persisted, _trusted(settings))

@@ -23,11 +23,17 @@ _BAD_TICKET: Final = "This ticket was used, or is too old: ask for a new one at 
 class Doorkeeper:
     """Lets clients in by API token, JWT or ticket; or everybody, where no clients were configured at the start.
 
-    `is_local` says that only this machine reaches the gateway.
+    `is_local` says that only this machine reaches the gateway; a client may hold so many `tickets`.
     """
 
     def __init__(
-        self, clients: Iterable[ClientSettings], jwt: JwtVerifier | None, clock: Clock, *, is_local: bool
+        self,
+        clients: Iterable[ClientSettings],
+        jwt: JwtVerifier | None,
+        clock: Clock,
+        *,
+        is_local: bool,
+        tickets: int = 1_000,
     ) -> None:
         self._tokens = Tokens(clients)
         self._jwt = jwt
@@ -35,7 +41,7 @@ class Doorkeeper:
         self._is_local = is_local
         self.is_open = not self._tokens.members and jwt is None
         """True where nobody is asked who they are."""
-        self.tickets: Final = Tickets(clock)
+        self.tickets: Final = Tickets(clock, tickets)
 
     async def __call__(self, shown: Credentials) -> Client:
         """Who it is. Raises `Unauthorized`."""

@@ -22,7 +22,7 @@ LIFETIME: Final = 60.0
 class Tickets:
     """Tickets that were given out and not used yet, as digests; a client holds `each` of them at most."""
 
-    def __init__(self, clock: Clock, each: int = 1_000) -> None:
+    def __init__(self, clock: Clock, each: int) -> None:
         self._clock = clock
         self._each = each
         self._open: dict[str, tuple[float, Member]] = {}

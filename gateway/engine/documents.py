@@ -113,7 +113,8 @@ class Documents:
             self._schema, node, self._rules, self._limits.errors, hide_suggestions=not self._limits.suggestions
         )
         if errors:
-            return _Failure(tuple(format_refusals(errors, VALIDATION_FAILED)))
+            # graphql-core adds one that says that it has stopped
+            return _Failure(tuple(format_refusals(errors[: self._limits.errors], VALIDATION_FAILED)))
         return Document(self._operations(node))
 
     def _parse(self, text: str) -> DocumentNode:

@@ -162,7 +162,7 @@ class Engine:
             hide_suggestions=not self.limits.suggestions,
         )
         if isinstance(values, list):
-            raise RequestError(format_refusals(values, BAD_USER_INPUT))
+            raise RequestError(format_refusals(values[: self.limits.errors], BAD_USER_INPUT))
         return values
 
     def _executor(self, prepared: Prepared, context: object, event: object = None) -> Any:

@@ -12,7 +12,9 @@ class TransportLimits:
     body: int = 1_048_576
     """A request's body, and a GET request's query string."""
     body_wait: float = 10.0
-    """How long a request may take to arrive."""
+    """How long a request may take to arrive, its head and then its body."""
+    head: int = 65_536
+    """A request's line and headers."""
     operations_per_second: int | None = None
     """Operations that one client may start, over all transports; None: 1,000, or any number where only this machine
     reaches the gateway and nobody is asked for a token."""
@@ -31,6 +33,8 @@ class TransportLimits:
     streams: int = 20_000
     """Subscriptions over all transports."""
     streams_per_client: int = 10_000
+    tickets: int = 1_000
+    """Tickets for EventSource that one client holds unused."""
     heartbeat: float = 12.0
     """Silence on a stream after which a sign of life is sent; proxies close silent connections."""
     send_wait: float = 15.0

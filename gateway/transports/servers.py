@@ -1,38 +1,116 @@
-"""Uvicorn's protocols with what ASGI leaves open: dropping a connection whose client does not read.
+"""Uvicorn's protocols with what ASGI leaves open: heads that never end, and clients that do not read.
 
 Closing such a connection the usual way waits until the client has read what was sent, for ever if need be. So the
 application is given a way to drop it, and Linux is told to do the same where no application looks any more: after an
 answer was handed over whole, or when a client vanished without a word.
+
+An application hears of a request once its head is there. Until then uvicorn waits as long, and keeps as much, as the
+client likes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from gateway.transports.limits import TransportLimits
 from gateway.transports.live import ABORT
+
+_TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n",
+    b"The request's line and headers are longer than the gateway reads.\n",
+)
+_TOO_LATE: Final = (b"HTTP/1.1 408 Request Timeout\r\n", b"The request's headers did not arrive in time.\n")
+
+
+class _TooLarge(Exception):
+    """Stops the parser."""
 
 
 class HttpProtocol(HttpToolsProtocol):
     """HTTP/1.1, for uvicorn's `http`."""
 
-    send_wait: ClassVar[float] = 15.0
+    limits: ClassVar[TransportLimits] = TransportLimits()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called for each connection."""
         super().connection_made(transport)
-        _bound_unread(transport, self.send_wait)
+        _bound_unread(transport, self.limits.send_wait)
         self._extensions = _extensions(transport)
+        self._is_in_head = False
+        self._head = self._chunk = 0
+        """Bytes of a head that is not whole yet, and of what arrived last."""
+        self._alarm: asyncio.TimerHandle | None = self._set_alarm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called at each connection's end."""
+        self._silence()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Called for whatever has arrived."""
+        was_in_head = self._is_in_head
+        self._chunk = len(data)
+        super().data_received(data)
+        if self._is_in_head:
+            if was_in_head:  # otherwise the end of another request is perhaps in it
+                self._head += self._chunk
+            if self._head > self.limits.head:
+                self._refuse(*_TOO_LARGE)
+            elif self._alarm is None:
+                self._alarm = self._set_alarm()
 
     def on_message_begin(self) -> None:
         """Called for each request."""
         super().on_message_begin()
         cast("dict[str, Any]", self.scope)["extensions"] = self._extensions
+        self._is_in_head = True
+
+    def on_headers_complete(self) -> None:
+        """Called for each request with its head."""
+        if self._head + self._chunk > self.limits.head and self._size() > self.limits.head:
+            raise _TooLarge
+        self._is_in_head = False
+        self._head = 0
+        if self._alarm is not None:
+            self._silence()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Called for what is no HTTP, or too much of it."""
+        if self._is_in_head and self._size() > self.limits.head:
+            self._refuse(*_TOO_LARGE)
+        elif self.cycle is None or self.cycle.response_complete:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()  # another request's answer is under way, and this one would pass for it
+
+    def _size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _set_alarm(self) -> asyncio.TimerHandle:
+        return self.loop.call_later(self.limits.body_wait, self._refuse, *_TOO_LATE)
+
+    def _silence(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _refuse(self, status: bytes, words: bytes) -> None:
+        """Close the connection of a request whose head is not read on; what is under way on it is cut off too."""
+        self._is_in_head = False
+        self._alarm = None
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+            self.transport.write(status + head % len(words) + words)
+        self.transport.close()
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -52,9 +130,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         loose.request = loose.response = None
 
 
-def http_protocol(send_wait: float) -> type[HttpProtocol]:
-    """The HTTP protocol that lets a connection go after `send_wait` seconds without anything read."""
-    return type("HttpProtocol", (HttpProtocol,), {"send_wait": send_wait})
+def http_protocol(limits: TransportLimits) -> type[HttpProtocol]:
+    """The HTTP protocol that reads heads of so many bytes, and waits so long for them and for clients that read."""
+    return type("HttpProtocol", (HttpProtocol,), {"limits": limits})
 
 
 def _extensions(transport: asyncio.Transport) -> dict[str, Any]:
