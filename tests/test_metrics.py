@@ -320,7 +320,8 @@ def test_a_scrape_of_a_gateway_at_work(sandbox: str) -> None:
         assert value(found, "compiled_operations_total") is not None
         assert (value(found, "fallback_operations_total") or 0) >= 2
         assert (value(found, "shared_answers_hit_total"), value(found, "shared_answers_missed_total")) == (1, 3)
-        assert value(found, "cache_lookups_total", account="trendyol-demo", result="hit") == 2
+        who = {"marketplace": "trendyol", "account": "trendyol-demo"}
+        assert value(found, "cache_lookups_total", **who, result="hit") == 2
         for transport in ("sse", "multipart"):
             assert value(found, "streams_ended_total", transport=transport, reason="completed") == 1
         assert value(found, "http_requests_total", status="200") is not None
