@@ -31,6 +31,8 @@ POINTS: dict[str, tuple[str, ...]] = {
     "Denial of service: pagination has a largest page": ("test_limits_crossed.py::test_documents",),
     "Denial of service: timeouts for requests, sockets and clients that do not read": (
         "test_limits_crossed.py::test_a_request_that_does_not_arrive",
+        "test_limits_crossed.py::test_heads_that_do_not_arrive",
+        "test_limits_crossed.py::test_a_client_that_does_not_read",
         "test_limits_crossed.py::test_sockets_that_say_nothing",
     ),
     "Denial of service: query cost is known before anything is fetched": ("test_limits_crossed.py::test_documents",),
@@ -44,6 +46,8 @@ POINTS: dict[str, tuple[str, ...]] = {
     ),
     "Denial of service: bodies, frames, streams and sockets are bounded": (
         "test_limits_crossed.py::test_body",
+        "test_limits_crossed.py::test_heads",
+        "test_limits_crossed.py::test_queries_at_one_time",
         "test_limits_crossed.py::test_frames",
         "test_limits_crossed.py::test_streams",
         "test_limits_crossed.py::test_sockets",
@@ -62,6 +66,7 @@ POINTS: dict[str, tuple[str, ...]] = {
     "Access control: access that ends, ends streams too": (
         "test_access.py::test_a_client_that_is_taken_out_loses_its_streams_and_nobody_else_does",
         "test_access_jwt.py::test_a_token_that_was_good_ends_with_its_time",
+        "test_reload.py::test_clients_that_are_taken_out_are_let_go_and_no_others",
     ),
     "Access control: introspection can be switched off": (
         "test_access.py::test_production_switches_introspection_graphiql_and_suggestions_off",

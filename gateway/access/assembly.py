@@ -47,13 +47,18 @@ class Entrance:
         self.rates: Final = _rates(settings, clock)
 
     async def reload(self, settings: Settings) -> None:
-        """Take over clients, `[auth]` and trusted documents of settings that were read anew."""
+        """Take over clients, `[auth]` and trusted documents of settings that were read anew.
+
+        Raises `TrustedError`, and has changed nothing then.
+        """
+        place = settings.persisted.trusted
+        trusted = {} if place is None else read_trusted(Path(place))
         before, now = self._settings.auth.jwt, settings.auth.jwt
         old, self._settings = self._jwt, settings
         if before != now:
             self._jwt = self._verifier(now)
         self.doorkeeper.replace(settings.clients, self._jwt)
-        self.documents.trusted = _trusted(settings)
+        self.documents.trusted = trusted
         if before != now and old is not None:
             await old.aclose()
         if not settings.asks_for_tokens and not self.doorkeeper.is_open:

@@ -31,10 +31,15 @@ def load(config: Path | None, overrides: Mapping[str, Mapping[str, Any]] | None 
         )
         return None
     try:
-        return load_settings(path, os.environ, overrides)
+        return read(path, overrides)
     except SettingsError as error:
         say(*map(str, error.mistakes))
         return None
+
+
+def read(config: Path | None, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
+    """The settings of a file, which has to be there. Raises `SettingsError`."""
+    return load_settings(config or Path(DEFAULT_FILE), os.environ, overrides)
 
 
 def direct(settings: Settings) -> CoreSettings:

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway import server
 from gateway.app import create_app, served
-from gateway.cli.configuration import add_config, load
+from gateway.cli.configuration import add_config, load, read
 from gateway.cli.console import complain, say
 from gateway.cli.exits import Exit
 from gateway.cli.reloading import Reloading
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         complain(str(error))
         return Exit.USAGE
     app = create_app(settings, tracing=tracing)
-    reloading = Reloading(app, settings, lambda: load(arguments.config, overrides))
+    reloading = Reloading(app, settings, lambda: read(arguments.config, overrides))
     service = replace(served(app, listener, settings), reload=reloading)
     return server.run(server.serve([service], lambda: _say_ready(service, settings)))
 

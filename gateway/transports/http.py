@@ -37,6 +37,11 @@ _STREAMS: Final = {Media.EVENTS: "sse", Media.MULTIPART: "multipart"}
 _ALLOW: Final[Header] = (b"allow", b"GET, POST")
 _RETRY: Final[Header] = (b"retry-after", b"1")
 _CLOSE: Final[Header] = (b"connection", b"close")
+_CHALLENGE: Final[Header] = (b"www-authenticate", b'Bearer error="invalid_token"')
+_EXPIRED: Final = Refusal(
+    401, "UNAUTHENTICATED", "Your credentials are no longer valid: ask again with new ones.", [_CHALLENGE]
+)
+_RESTART: Final = Refusal(503, "SERVICE_RESTART", "The gateway restarts: ask again.", [_RETRY, _CLOSE])
 _NEEDS_STREAM: Final = (
     "A subscription needs a stream: accept text/event-stream or multipart/mixed;subscriptionSpec=1.0, "
     "or use a WebSocket with graphql-transport-ws."
@@ -106,7 +111,7 @@ class HttpTransport:
             # before any token is asked for: a ticket has been used up by then
             await live.answer(answer_empty(204))
             return None
-        client = await self._let_in(scope, headers)
+        live.client = client = await self._let_in(scope, headers)
         request = await self._read(scope, headers, live)
         live.is_read = True
         try:
@@ -187,6 +192,8 @@ class HttpTransport:
             await live.answer(refusal.answer(media))
         elif live.ending is Ending.STALLED:
             await live.drop()
+        elif live.ending in {Ending.EXPIRED, Ending.DRAIN} and not live.is_sending:
+            await live.answer((_EXPIRED if live.ending is Ending.EXPIRED else _RESTART).answer(media))
 
     async def _stream(
         self,
