@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import strawberry
@@ -67,7 +67,7 @@ TYPES: dict[str, Any] = {
 
 def taking(type_: Any) -> Any:
     def take(one: Any = None, many: Any = None) -> str:
-        return "taken"
+        return repr((one, many))
 
     take.__annotations__ = {"one": type_, "many": list[type_] | None, "return": str}
     return strawberry.field(take)
@@ -75,7 +75,7 @@ def taking(type_: Any) -> Any:
 
 Query = strawberry.type(type("Query", (), {f"take{name}": taking(type_) for name, type_ in TYPES.items()}))
 SCHEMA = strawberry.Schema(Query)
-PLANS = Plans(SCHEMA)
+PLANS = Plans(SCHEMA, after=0)
 PLAIN, COMPILED = Engine(SCHEMA), Engine(SCHEMA, plans=PLANS)
 
 leaves = st.one_of(
@@ -132,8 +132,16 @@ def read(engine: Engine, request: OperationRequest) -> Any:
     return repr(found.coerced), {name: (str(s.signature.type), repr(s.value)) for name, s in found.sources.items()}
 
 
+def answered(engine: Engine, request: OperationRequest) -> Any:
+    try:
+        return engine.run(engine.prepare(request), None)
+    except RequestError:
+        return None
+
+
 def check(request: OperationRequest) -> None:
     assert read(COMPILED, request) == read(PLAIN, request)
+    assert answered(COMPILED, request) == answered(PLAIN, request)
 
 
 quick = settings(max_examples=400, derandomize=True, database=None, deadline=None)
@@ -170,3 +178,21 @@ def test_good_values_are_not_left_to_graphql_core() -> None:
         "c": 5,
     }
     assert PLANS.values(operation, {"a": {}}) is None
+
+
+def test_resolvers_are_given_lists_and_objects_of_their_own() -> None:
+    @strawberry.type
+    class Query:
+        @strawberry.field
+        def spoil(self, wish: Wish, names: list[list[str]]) -> str:
+            told = repr((wish, names))
+            wish.where.number = 99
+            wish.others.append(None)
+            names[0].append("more")
+            return told
+
+    engine = Engine(strawberry.Schema(Query), plans=Plans(strawberry.Schema(Query), after=0))
+    text = "query($wish: Wish!, $names: [[String!]!]!) { spoil(wish: $wish, names: $names) }"
+    prepared = engine.prepare(OperationRequest(text, {"wish": {"where": {}, "others": [{}]}, "names": [["a"]]}))
+    assert engine.run(prepared, None) == engine.run(prepared, None)
+    assert b"99" not in bytes(cast("bytes", engine.run(prepared, None)))
