@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Final
 
 ACCEPTED: Final = "gzip"
@@ -33,6 +33,19 @@ async def read_body(chunks: AsyncIterable[bytes], encoding: str, declared: str |
     if coding in ("gzip", "x-gzip"):
         return await _unpacked(chunks, most)
     raise UnreadableBody("is packed in a way that was not asked for")
+
+
+async def whole_body(body: bytes, encoding: str, most: int) -> bytes:
+    """The same of a body that is at hand."""
+    if len(body) > most:
+        raise _too_long(most)
+    if encoding == "":
+        return body
+    return await read_body(_at_once(body), encoding, None, most)
+
+
+async def _at_once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 async def _plain(chunks: AsyncIterable[bytes], most: int) -> bytes:

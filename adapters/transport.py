@@ -18,91 +18,149 @@ takes an answer that nobody asked for as the answer to the next question; and be
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
+from typing import Final
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
+from aiohttp.connector import Connection
+from aiohttp.http import RawResponseMessage
 from yarl import URL
 
 from adapters.base import Account
+from adapters.incoming import Incoming
+from adapters.outgoing import Outgoing, of_httpx
 from adapters.upstream import UpstreamLimits
+
+_BUFFER: Final = 64 * 1024
+"""Bytes of a body that wait to be read: with twice as many, no more are taken from the socket."""
+_HOSTS: Final = 16
+"""Addresses that are remembered; an account has one."""
+_SWITCHED: Final = 101
+_PROXY_SECRET: Final = "Proxy-Authorization"  # noqa: S105 - the header's name
 
 TransportFactory = Callable[[Account], httpx.AsyncBaseTransport]
 """Makes the connections of one account."""
 
 
+class Transport(httpx.AsyncBaseTransport, ABC):
+    """An httpx transport with a second, narrower door, for requests that are made once and sent many times.
+
+    Making an `httpx.Request` and an `httpx.Response` for each call costs as much as sending and reading it.
+    """
+
+    @abstractmethod
+    async def exchange(self, request: Outgoing) -> Incoming:
+        """Send the request, once, and return its answer as soon as its head has come."""
+
+
 class _Stale(aiohttp.ServerDisconnectedError):
-    """An idle connection on which an answer came that nobody had asked for."""
-
-
-class _Request(aiohttp.ClientRequest):
-    """Refuses a connection that holds bytes from before the request: they would be read as its answer."""
-
-    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        if conn.protocol is None or conn.protocol.should_close:
-            raise _Stale
-        return await super().send(conn)
+    """An idle connection that has ended, or on which an answer came that nobody had asked for."""
 
 
 class _Body(httpx.AsyncByteStream):
     """The bytes of an answer as they come in, compressed as they were sent."""
 
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
-        self._answer = answer
+    def __init__(self, connection: Connection, payload: aiohttp.StreamReader) -> None:
+        self._connection = connection
+        self._payload = payload
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._answer.content.iter_any():
+        async for chunk in self._payload.iter_any():
             yield chunk
 
     async def aclose(self) -> None:
         # closes the connection unless the answer was read to its end
-        self._answer.release()
+        self._connection.release()
 
 
-class AiohttpTransport(httpx.AsyncBaseTransport):
-    """One account's connections. Raises aiohttp's exceptions as they are; follows and remembers nothing."""
+class AiohttpTransport(Transport):
+    """One account's connections. Raises aiohttp's exceptions as they are; follows, remembers and repeats nothing."""
 
     def __init__(self, limits: UpstreamLimits, tls: ssl.SSLContext | None, proxy: str | None) -> None:
         self._limits = limits
         self._tls = tls
-        self._proxy = proxy
+        self._proxy = URL(proxy) if proxy is not None else None
         # the total deadline stands outside, around everything
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_timeout)
-        self._session: aiohttp.ClientSession | None = None
+        self._connector: aiohttp.TCPConnector | None = None
+        self._hosts: dict[tuple[bytes, bytes], aiohttp.ClientRequest] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, once; the answer's body is still to be read, and to be closed."""
-        answer = await self._open().request(
-            request.method,
-            URL(str(request.url), encoded=True),
-            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
-            allow_redirects=False,
-            proxy=self._proxy,
-            timeout=self._timeout,
-        )
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer))
+        answer = await self.exchange(await of_httpx(request))
+        body = httpx.ByteStream(answer.body) if isinstance(answer.body, bytes) else answer.body
+        return httpx.Response(answer.status, headers=list(answer.headers), stream=body)
+
+    async def exchange(self, request: Outgoing) -> Incoming:
+        """Send the request, once, and return its answer as soon as its head has come."""
+        host = self._host(request.url)
+        try:
+            connection = await self._open().connect(host, [], self._timeout)
+        except TimeoutError:
+            raise aiohttp.ConnectionTimeoutError from None
+        try:
+            head, payload = await _answered(connection, self._sent(request, host), has_body=request.method != "HEAD")
+            if not payload.is_eof():
+                return Incoming(head.code, head.raw_headers, _Body(connection, payload))
+            body = payload.read_nowait()
+        except BaseException:
+            connection.close()
+            raise
+        connection.release()
+        return Incoming(head.code, head.raw_headers, body)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
+        if self._connector is not None:
+            await self._connector.close()
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=self._limits.connections, keepalive_timeout=self._limits.keepalive, ssl=self._tls or True
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                request_class=_Request,
-                skip_auto_headers=("Accept", "Content-Type"),
+    def _sent(self, request: Outgoing, host: aiohttp.ClientRequest) -> bytes:
+        if self._proxy is None or host.is_ssl():
+            return request.sent  # behind TLS a proxy sees nothing of it
+        secret = host.headers.get(_PROXY_SECRET)
+        return request.sent_to_proxy(((_PROXY_SECRET.lower().encode(), secret.encode()),) if secret else ())
+
+    def _host(self, url: httpx.URL) -> aiohttp.ClientRequest:
+        """Where to connect to, in the words of aiohttp's pool."""
+        key = (url.raw_scheme, url.netloc)
+        host = self._hosts.get(key)
+        if host is None:
+            if len(self._hosts) >= _HOSTS:
+                self._hosts.clear()
+            origin = URL(str(url.copy_with(raw_path=b"/", fragment=None)), encoded=True)
+            host = aiohttp.ClientRequest("GET", origin, loop=asyncio.get_running_loop(), proxy=self._proxy)
+            self._hosts[key] = host
+        return host
+
+    def _open(self) -> aiohttp.TCPConnector:
+        if self._connector is None:
+            self._connector = aiohttp.TCPConnector(
+                limit=self._limits.connections, keepalive_timeout=self._limits.keepalive, ssl=self._tls or True
             )
-            # aiohttp sends a request again by itself where a kept connection broke: a call that no budget has counted
-            self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        return self._session
+        return self._connector
+
+
+async def _answered(
+    connection: Connection, sent: bytes, *, has_body: bool
+) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+    """Send a request; the final answer's head, and its body as far as it has come."""
+    protocol = connection.protocol
+    wire = None if protocol is None else protocol.transport
+    if protocol is None or wire is None or wire.is_closing() or protocol.should_close:
+        raise _Stale
+    protocol.set_response_params(
+        skip_payload=not has_body, read_until_eof=True, auto_decompress=False, read_bufsize=_BUFFER
+    )
+    wire.write(sent)
+    head, payload = await protocol.read()
+    while 100 <= head.code < 200 and head.code != _SWITCHED:
+        head, payload = await protocol.read()
+    return head, payload
 
 
 def transports(limits: UpstreamLimits) -> TransportFactory:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
 import httpx
 
 from adapters.base import Answer, Request
-from adapters.body import ACCEPTED, read_body
+from adapters.body import read_body, whole_body
 from adapters.clock import Clock
 from adapters.deadline import within
 from adapters.errors import BatchError
 from adapters.fault import fault
+from adapters.incoming import Incoming
+from adapters.outgoing import Outgoing, outgoing
 from adapters.translation import Party, translate
+from adapters.transport import Transport
 
 _KEPT: Final = frozenset({b"allow", b"content-language", b"content-type", b"date", b"retry-after"})
 """An answer's headers that adapters may read and that are kept with it. Cookies and their like are dropped here."""
 _READ: Final = _KEPT | {b"content-encoding", b"content-length"}
-_OURS: Final[Mapping[str, str]] = {"accept-encoding": ACCEPTED}
-_DEFAULTS: Final[Mapping[str, str]] = {"user-agent": "batch-gateway", "accept": "application/json"}
-_NOTHING: Final = httpx.ByteStream(b"")
-"""The body of every request."""
+_REMEMBERED: Final = 4_096
+"""Requests of an account that are kept as they were made; each takes about a kilobyte."""
 
 
 class Wire:
@@ -32,8 +32,8 @@ class Wire:
         self._party = party
         self._transport = transport
         self._clock = clock
-        # a poll asks the same URL again, and parsing one costs a good part of a call
-        self._url = lru_cache(maxsize=1_024)(httpx.URL)
+        # a poll asks the same again, and making a request costs a good part of a call
+        self._outgoing = lru_cache(_REMEMBERED)(_outgoing)
 
     async def send(self, request: Request, seconds: float, most: int) -> Answer | BatchError:
         """Send the request; take at most that long, and at most that many bytes.
@@ -51,34 +51,33 @@ class Wire:
         await self._transport.aclose()
 
     async def _exchange(self, request: Request, most: int) -> Answer:
-        response = await self._transport.handle_async_request(self._outgoing(request))
+        answer = await self._call(self._outgoing(request.method, request.url, tuple(request.headers.items())))
+        headers = _read_headers(answer)
+        coding, length = headers.pop("content-encoding", ""), headers.pop("content-length", None)
+        body = answer.body
+        if isinstance(body, bytes):
+            return Answer(answer.status, await whole_body(body, coding, most), headers)
+        try:
+            return Answer(answer.status, await read_body(body, coding, length, most), headers)
+        finally:
+            await body.aclose()
+
+    async def _call(self, request: Outgoing) -> Incoming:
+        if isinstance(self._transport, Transport):
+            return await self._transport.exchange(request)
+        response = await self._transport.handle_async_request(request.as_httpx())
         stream = response.stream
         assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - an asynchronous transport's
-        try:
-            headers = _read_headers(response)
-            coding, length = headers.pop("content-encoding", ""), headers.pop("content-length", None)
-            body = await read_body(stream, coding, length, most)
-        finally:
-            await stream.aclose()
-        return Answer(response.status_code, body, headers)
-
-    def _outgoing(self, request: Request) -> httpx.Request:
-        url = self._url(request.url)
-        wanted = request.headers
-        names = {name.lower() for name in wanted}
-        headers = [(name, value) for name, value in wanted.items() if name.lower() not in _OURS]
-        headers += ((name, value) for name, value in _DEFAULTS.items() if name not in names)
-        headers += _OURS.items()
-        headers.append(("host", url.netloc.decode("ascii")))
-        if request.method != "GET":
-            headers.append(("content-length", "0"))
-        # with a stream of our own httpx adds nothing, which halves what making a request costs
-        return httpx.Request(request.method, url, headers=headers, stream=_NOTHING)
+        return Incoming(response.status_code, response.headers.raw, stream)
 
 
-def _read_headers(response: httpx.Response) -> dict[str, str]:
+def _outgoing(method: str, url: str, headers: tuple[tuple[str, str], ...]) -> Outgoing:
+    return outgoing(Request(method, url, dict(headers)))
+
+
+def _read_headers(answer: Incoming) -> dict[str, str]:
     return {
         name.decode("latin-1"): value.decode("latin-1")
-        for raw, value in response.headers.raw
+        for raw, value in answer.headers
         if (name := raw.lower()) in _READ
     }
