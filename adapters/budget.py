@@ -66,6 +66,10 @@ class Budget(Protocol):
         """Calls that may start at this moment."""
         ...
 
+    def is_free(self) -> bool:
+        """True where a watch would get a call now, without waiting."""
+        ...
+
     async def aclose(self) -> None:
         """Send away who waits, end what runs."""
         ...
@@ -89,6 +93,10 @@ class LocalBudget:
     def left(self) -> int:
         """Calls that may start at this moment."""
         return self.window.left(self._clock.monotonic())
+
+    def is_free(self) -> bool:
+        """True where a watch would get a call now, without waiting."""
+        return not self._is_behind(Priority.WATCH) and self.window.wait(self._clock.monotonic()) == 0.0
 
     async def acquire(self, ref: BatchRef, priority: Priority, patience: float | None) -> Permit:
         """Wait for a call, at most `patience` seconds (None: as long as it takes). Raises `OutOfBudget`."""

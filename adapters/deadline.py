@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from adapters.clock import Clock, SystemClock
@@ -14,6 +14,18 @@ def within(clock: Clock, seconds: float | None) -> AbstractAsyncContextManager[o
     if seconds is None or isinstance(clock, SystemClock):
         return asyncio.timeout(seconds)  # the loop's own timer: no task for each call
     return _within(clock, seconds)
+
+
+def after(clock: Clock, seconds: float, call: Callable[[], object]) -> Callable[[], object]:
+    """Call it once that many seconds of `clock` are over. What is returned calls that off."""
+    if isinstance(clock, SystemClock):
+        return asyncio.get_running_loop().call_later(max(0.0, seconds), call).cancel
+    return asyncio.ensure_future(_call_after(clock, seconds, call)).cancel
+
+
+async def _call_after(clock: Clock, seconds: float, call: Callable[[], object]) -> None:
+    await clock.sleep(max(0.0, seconds))
+    call()
 
 
 @asynccontextmanager

@@ -112,6 +112,10 @@ class Funnel:
         """Somebody now waits for what is being fetched as a watch: let it go on as a query of that patience."""
         self._lines[ref.account].budget.hurry(ref, timeout)
 
+    def is_ready(self, account: str) -> bool:
+        """True where a watch's call could go out now."""
+        return self._lines[account].is_ready
+
     async def ready(self, account: str) -> None:
         """Wait until a watch's call could go out, so that whom to ask is decided as late as can be."""
         await self._lines[account].ready()

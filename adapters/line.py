@@ -101,6 +101,11 @@ class Line:
         assert failure is not None  # noqa: S101 - the loop ran
         raise failure
 
+    @property
+    def is_ready(self) -> bool:
+        """True where a watch's call could go out now."""
+        return self.breaker.closed_for(self._clock.monotonic()) is None and self.budget.is_free()
+
     async def ready(self) -> None:
         """Wait until a watch's call could go out: breaker and budget would let it, and no query is before it."""
         while (pause := self.breaker.closed_for(self._clock.monotonic())) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from adapters.clock import Clock
+from adapters.deadline import after
 
 
 class Alarm:
@@ -25,14 +26,9 @@ class Alarm:
         self._rung.clear()
 
     async def _wait(self, seconds: float | None) -> None:
-        if seconds is None:
-            await self._rung.wait()
-            return
-        sleep = asyncio.ensure_future(self._clock.sleep(seconds))
-        ring = asyncio.ensure_future(self._rung.wait())
+        stop = None if seconds is None else after(self._clock, seconds, self.ring)
         try:
-            await asyncio.wait((sleep, ring), return_when=asyncio.FIRST_COMPLETED)
+            await self._rung.wait()
         finally:
-            sleep.cancel()
-            ring.cancel()
-            await asyncio.gather(sleep, ring, return_exceptions=True)
+            if stop is not None:
+                stop()

@@ -138,12 +138,12 @@ class Batches:
     async def refresh(self, ref: BatchRef, priority: Priority) -> State:
         """Ask the marketplace now, or join whoever is asking. Raises a `BatchError`.
 
-        A query waits for its own time at most; the question that it joined goes on.
+        A query waits for its own time at most; the question that it joined goes on. A watch's caller must stay.
         """
         is_watch, is_joined = priority is Priority.WATCH, ref in self._inflight
         with self._observer.asking(ref, is_watch=is_watch, is_joined=is_joined):
             if is_watch:
-                return await self._inflight.ask(ref, lambda: self._ask(ref, priority))
+                return await self._inflight.lead(ref, lambda: self._ask(ref, priority))
             if is_joined:
                 self.funnel.hurry(ref, self._timeout)
             return await self._ask_in_time(ref)
@@ -225,6 +225,8 @@ class Batches:
     async def _absorb(self, ref: BatchRef, fetched: Fetched) -> State:
         old = self._states.get(ref)
         now = self._clock.monotonic()
+        if old is not None and fetched.snapshot is old.snapshot and self._is_confirmed_alone(old, now):
+            return self._confirmed(replace(old, fetched_at=fetched.fetched_at, checked=now))
         if is_forgotten(old, fetched.snapshot, self._clock.now()):
             raise self._expired(ref)
         version = next_version(old, fetched.fetched_at)
@@ -239,6 +241,16 @@ class Batches:
             state = await self._keep(replace(state, asked=fetched.asked), self._archive.confirm)
         else:
             self._states.put(state)
+        self._tell(state)
+        return state
+
+    def _is_confirmed_alone(self, old: State, now: float) -> bool:
+        """True where an answer that has not changed tells nothing but that it was given again."""
+        return old.snapshot.is_confirmed and now >= old.checked and not self._archive.is_shared
+
+    def _confirmed(self, state: State) -> State:
+        self._missing.pop(state.ref, None)
+        self._states.put(state)
         self._tell(state)
         return state
 

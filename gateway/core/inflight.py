@@ -14,24 +14,46 @@ class InFlight(Generic[K, V]):
     """At most one running question per key. The question outlives a caller that leaves; `aclose` ends all."""
 
     def __init__(self) -> None:
-        self._tasks: dict[K, asyncio.Task[V]] = {}
+        self._asked: dict[K, asyncio.Future[V]] = {}
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return len(self._asked)
 
     def __contains__(self, key: K) -> bool:
-        return key in self._tasks
+        return key in self._asked
 
     async def ask(self, key: K, question: Callable[[], Awaitable[V]]) -> V:
         """The answer of the running question of that key, or of a new one. Its exception reaches every caller."""
         return await asyncio.shield(self.start(key, question))
 
-    def start(self, key: K, question: Callable[[], Awaitable[V]]) -> asyncio.Task[V]:
+    async def lead(self, key: K, question: Callable[[], Awaitable[V]]) -> V:
+        """The same for a caller that never leaves before its answer: a new question is asked in its own task."""
+        running = self._asked.get(key)
+        if running is not None:
+            return await asyncio.shield(running)
+        answer: asyncio.Future[V] = asyncio.get_running_loop().create_future()
+        self._asked[key] = answer
+        try:
+            found = await question()
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                answer.cancel()
+            elif not answer.done():
+                answer.set_exception(error)
+            raise
+        else:
+            if not answer.done():
+                answer.set_result(found)
+            return found
+        finally:
+            self._forget(key, answer)
+
+    def start(self, key: K, question: Callable[[], Awaitable[V]]) -> asyncio.Future[V]:
         """The running question of that key, or a new one, without waiting for it."""
-        task = self._tasks.get(key)
+        task = self._asked.get(key)
         if task is None:
             task = asyncio.ensure_future(self._run(question))
-            self._tasks[key] = task
+            self._asked[key] = task
             task.add_done_callback(lambda done: self._forget(key, done))
         return task
 
@@ -39,15 +61,15 @@ class InFlight(Generic[K, V]):
     async def _run(question: Callable[[], Awaitable[V]]) -> V:
         return await question()
 
-    def _forget(self, key: K, task: asyncio.Task[V]) -> None:
-        if self._tasks.get(key) is task:
-            del self._tasks[key]
+    def _forget(self, key: K, task: asyncio.Future[V]) -> None:
+        if self._asked.get(key) is task:
+            del self._asked[key]
         if not task.cancelled():
             task.exception()  # seen: a question whose callers all left must not complain
 
     async def aclose(self) -> None:
         """Cancel what still runs and wait for it."""
-        tasks = list(self._tasks.values())
+        tasks = list(self._asked.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

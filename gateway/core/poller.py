@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from dataclasses import dataclass
+from functools import partial
+from typing import Final, NamedTuple
 
 from adapters.clock import Clock
 from adapters.http import Funnel
@@ -19,19 +22,34 @@ from gateway.core.turns import Turns
 
 log = logging.getLogger(__name__)
 
+_TOGETHER: Final = 0.03
+"""Seconds by which whoever is due next is asked early where somebody is asked anyway: waking up costs as much as
+asking. It is less than the jitter of all but the shortest gaps."""
+_TICK: Final = 0.001
+"""Seconds by which a timer may ring early."""
+
 Poll = Callable[[BatchRef], Awaitable[bool]]
 """Asks for one batch; False where that failed."""
+
+
+class Gate(NamedTuple):
+    """The account's budget and breaker."""
+
+    is_open: Callable[[], bool]
+    """True where a call could go out now."""
+    opened: Callable[[], Awaitable[None]]
+    """Waits until one can."""
 
 
 class Poller:
     """One task per account picks; each poll runs as a task of its own, within a bound on their number."""
 
-    def __init__(
-        self, turns: Turns[BatchRef], poll: Poll, ready: Callable[[], Awaitable[None]], clock: Clock, most: int
-    ) -> None:
+    def __init__(self, turns: Turns[BatchRef], poll: Poll, gate: Gate, clock: Clock, most: int) -> None:
         self._turns = turns
         self._poll = poll
-        self._ready = ready
+        self._gate = gate
+        self._until = -math.inf
+        """Until when nobody is due, as far as is known where the poller sleeps."""
         self._clock = clock
         self._alarm = Alarm(clock)
         self._slots = asyncio.Semaphore(most)
@@ -42,8 +60,7 @@ class Poller:
 
     def add(self, ref: BatchRef, born: float, read: float | None, *, is_attended: bool) -> None:
         """Poll this batch from now on. `born` is when its watch began, `read` when it was last read, if ever."""
-        self._turns.add(ref, self._clock.monotonic(), born=born, read=read, attended=is_attended)
-        self._alarm.ring()
+        self._placed(self._turns.add(ref, self._clock.monotonic(), born=born, read=read, attended=is_attended))
 
     def remove(self, ref: BatchRef) -> None:
         """Stop polling it."""
@@ -52,47 +69,57 @@ class Poller:
 
     def attend(self, ref: BatchRef, *, is_attended: bool) -> None:
         """Somebody waits for it, or nobody does any more."""
-        self._turns.attend(ref, subscribers=is_attended)
-        self._alarm.ring()
+        self._placed(self._turns.attend(ref, subscribers=is_attended))
+
+    def _placed(self, due: float | None) -> None:
+        """A watch has got another place: wake the poller where it would sleep too long."""
+        if due is not None and due < self._until:
+            self._alarm.ring()
 
     async def _run(self) -> None:
         while True:
             now = self._clock.monotonic()
             turn = self._turns.next(now)
-            if turn is None:
-                await self._alarm.wait(None)
-            elif turn.due > now:
-                await self._alarm.wait(turn.due - now)
-            else:
-                await self._start()
+            if turn is not None and turn.due <= now + _TICK:
+                await self._ask_all()
+                continue
+            self._until = math.inf if turn is None else turn.due
+            await self._alarm.wait(None if turn is None else turn.due - now)
+            self._until = -math.inf
 
-    async def _start(self) -> None:
-        """Wait for a slot and for the budget, then ask for whoever is most worth it by then."""
+    async def _ask_all(self) -> None:
+        """Ask for whoever is due by now, or nearly so."""
+        while await self._start():
+            pass
+
+    async def _start(self) -> bool:
+        """Wait for a slot and for the budget, then ask for whoever is most worth it by then; False for nobody."""
         await self._slots.acquire()
+        is_started = False
         try:
-            await self._ready()
+            if not self._gate.is_open():
+                await self._gate.opened()
             now = self._clock.monotonic()
-            turn = self._turns.next(now)
-            if turn is None or turn.due > now:
+            turn = self._turns.next(now, now + _TOGETHER)
+            if turn is not None and turn.due <= now + _TOGETHER:
+                self._turns.asked(turn.key)
+                task = asyncio.get_running_loop().create_task(self._ask(turn.key))
+                self._polls.add(task)
+                task.add_done_callback(self._done)
+                is_started = True
+        finally:
+            if not is_started:
                 self._slots.release()
-                return
-            ref = turn.key
-            self._turns.asked(ref)
-        except BaseException:
-            self._slots.release()
-            raise
-        task = asyncio.ensure_future(self._ask(ref))
-        self._polls.add(task)
-        task.add_done_callback(self._done)
+        return is_started
 
     def told(self, state: State) -> None:
         """A batch was read, by this poller or by anybody's query."""
-        ref = state.ref
+        ref, version = state.ref, state.version
         before = self._seen.get(ref)
-        changed = before is not None and before != state.version
-        self._seen[ref] = state.version
-        self._turns.seen(ref, state.checked, changed=changed, progress=state.snapshot.progress)
-        self._alarm.ring()
+        if version != before:
+            self._seen[ref] = version
+        changed = before is not None and before != version
+        self._placed(self._turns.seen(ref, state.checked, changed=changed, progress=state.snapshot.progress))
 
     async def _ask(self, ref: BatchRef) -> None:
         is_read = False
@@ -100,12 +127,11 @@ class Poller:
             is_read = await self._poll(ref)
         finally:
             if not is_read:
-                self._turns.seen(ref, self._clock.monotonic(), changed=False)
+                self._placed(self._turns.seen(ref, self._clock.monotonic(), changed=False))
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._polls.discard(task)
         self._slots.release()
-        self._alarm.ring()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("poller.poll_failed", exc_info=error)
 
@@ -131,4 +157,5 @@ class Polling:
     def poller(self, account: str, poll: Poll) -> Poller:
         """A poller for one account."""
         turns: Turns[BatchRef] = Turns(self.pace, self.random)
-        return Poller(turns, poll, lambda: self.funnel.ready(account), self.clock, self.most)
+        gate = Gate(partial(self.funnel.is_ready, account), partial(self.funnel.ready, account))
+        return Poller(turns, poll, gate, self.clock, self.most)

@@ -43,14 +43,9 @@ class Turn(NamedTuple, Generic[Key]):
     due: float
 
 
-class _Entry(NamedTuple, Generic[Key]):
-    due: float
-    number: int
-    key: Key
-
-
 @dataclass(slots=True)
-class _Watch:
+class _Watch(Generic[Key]):
+    key: Key
     born: float
     moved: float
     """When it was last seen to change."""
@@ -61,7 +56,13 @@ class _Watch:
     trend: Trend | None = None
     interval: float = 0.0
     entry: int | None = None
-    """Number of its entry in a lane, None while in flight. An entry with another number is out of date."""
+    """Number of its entry in a lane; None while in flight, or removed. An entry with another number is out of date."""
+
+
+class _Entry(NamedTuple, Generic[Key]):
+    due: float
+    number: int
+    watch: _Watch[Key]
 
 
 class Turns(Generic[Key]):
@@ -70,33 +71,38 @@ class Turns(Generic[Key]):
     def __init__(self, pace: Pace, rng: random.Random) -> None:
         self._pace = pace
         self._rng = rng
-        self._watches: dict[Key, _Watch] = {}
+        self._watches: dict[Key, _Watch[Key]] = {}
         self._lanes: dict[tuple[int, bool], list[_Entry[Key]]] = {}
         self._numbers = itertools.count()
 
     def __len__(self) -> int:
         return len(self._watches)
 
-    def add(self, key: Key, now: float, *, born: float, read: float | None = None, attended: bool = True) -> None:
-        """Follow a batch submitted at `born` and last read at `read`; None where it was never read: due at once."""
+    def add(self, key: Key, now: float, *, born: float, read: float | None = None, attended: bool = True) -> float:
+        """Follow a batch submitted at `born` and last read at `read`; None where it was never read: due at once.
+
+        Returns when it is due, as whatever else places a watch anew.
+        """
         read_at = now if read is None else min(read, now)
         born = min(born, read_at)
-        watch = _Watch(born, born, read_at, is_unread=read is None, is_attended=attended)
+        self.remove(key)
+        watch = _Watch(key, born, born, read_at, is_unread=read is None, is_attended=attended)
         self._watches[key] = watch
-        self._place(key, watch)
+        return self._place(watch)
 
     def remove(self, key: Key) -> None:
         """Follow it no longer."""
-        self._watches.pop(key, None)
+        watch = self._watches.pop(key, None)
+        if watch is not None:
+            watch.entry = None
 
-    def attend(self, key: Key, *, subscribers: bool) -> None:
+    def attend(self, key: Key, *, subscribers: bool) -> float | None:
         """Somebody watches it now, or nobody does any more."""
         watch = self._watches.get(key)
         if watch is None or watch.is_attended == subscribers:
-            return
+            return None
         watch.is_attended = subscribers
-        if watch.entry is not None:
-            self._place(key, watch)
+        return None if watch.entry is None else self._place(watch)
 
     def asked(self, key: Key) -> None:
         """It is being asked: it gets no other turn until `seen`."""
@@ -104,18 +110,18 @@ class Turns(Generic[Key]):
         if watch is not None:
             watch.entry = None
 
-    def seen(self, key: Key, now: float, *, changed: bool, progress: float | None = None) -> None:
+    def seen(self, key: Key, now: float, *, changed: bool, progress: float | None = None) -> float | None:
         """It was read, or the question failed: then `changed` is False. `progress`: from 0 to 1, where it is told."""
         watch = self._watches.get(key)
         if watch is None:
-            return
+            return None
         watch.read = max(now, watch.read)
         if changed and not watch.is_unread:
             watch.moved = watch.read
         watch.is_unread = False
         if progress is not None:
             watch.trend = Trend(now, progress) if watch.trend is None else watch.trend.seen(now, progress)
-        self._place(key, watch)
+        return self._place(watch)
 
     def next(self, now: float, not_before: float = -math.inf) -> Turn[Key] | None:
         """Who is asked next and when, as far as is known now; None where nobody waits for a turn.
@@ -126,37 +132,39 @@ class Turns(Generic[Key]):
         heads = [head for lane in self._lanes.values() if (head := self._head(lane)) is not None]
         due = [head for head in heads if head.due <= start]
         if due:
-            return Turn(max(due, key=lambda head: self._worth(head.key, start)).key, start)
+            best = due[0] if len(due) == 1 else max(due, key=lambda head: self._worth(head.watch, start))
+            return Turn(best.watch.key, start)
         soonest = min(heads, default=None)
-        return None if soonest is None else Turn(soonest.key, soonest.due)
+        return None if soonest is None else Turn(soonest.watch.key, soonest.due)
 
-    def _worth(self, key: Key, now: float) -> float:
-        watch = self._watches[key]
+    def _worth(self, watch: _Watch[Key], now: float) -> float:
         return self._pace.worth((now - watch.read) / self._patience(watch), watch.interval)
 
-    def _patience(self, watch: _Watch) -> float:
+    def _patience(self, watch: _Watch[Key]) -> float:
         return 1.0 if watch.is_attended else self._pace.patience
 
-    def _place(self, key: Key, watch: _Watch) -> None:
+    def _place(self, watch: _Watch[Key]) -> float:
         watch.interval = 0.0 if watch.is_unread else self._interval(watch)
         gap = self._pace.jittered(watch.interval, self._rng.random()) * self._patience(watch)
         watch.entry = next(self._numbers)
         octave = _UNREAD if watch.is_unread else math.frexp(watch.interval)[1]
         lane = self._lanes.setdefault((octave, watch.is_attended), [])
-        heapq.heappush(lane, _Entry(watch.read + gap, watch.entry, key))
+        due = watch.read + gap
+        heapq.heappush(lane, _Entry(due, watch.entry, watch))
         if len(lane) > 2 * len(self._watches) + _SLACK:
-            lane[:] = filter(self._is_current, lane)
+            lane[:] = filter(_is_current, lane)
             heapq.heapify(lane)
+        return due
 
-    def _interval(self, watch: _Watch) -> float:
+    def _interval(self, watch: _Watch[Key]) -> float:
         remaining = None if watch.trend is None else watch.trend.remaining(watch.read)
         return self._pace.interval(watch.read - watch.born, watch.read - watch.moved, remaining)
 
-    def _is_current(self, entry: _Entry[Key]) -> bool:
-        watch = self._watches.get(entry.key)
-        return watch is not None and watch.entry == entry.number
-
     def _head(self, lane: list[_Entry[Key]]) -> _Entry[Key] | None:
-        while lane and not self._is_current(lane[0]):
+        while lane and not _is_current(lane[0]):
             heapq.heappop(lane)
         return lane[0] if lane else None
+
+
+def _is_current(entry: _Entry[Key]) -> bool:
+    return entry.watch.entry == entry.number

@@ -74,7 +74,7 @@ class Channel:
         last = self._last
         self._shown = state
         self._first = None
-        if last is not None and not self._is_told(last, state):
+        if last is not None and (last.snapshot is state.snapshot or not self._is_told(last, state)):
             return
         self._last = state
         self._send(Update(self.ref, Reading(state), None, state.version, last, state.snapshot.is_terminal))
