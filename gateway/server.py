@@ -15,14 +15,16 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
 from gateway.transports.limits import TransportLimits
-from gateway.transports.servers import WebSocketProtocol, http_protocol
+from gateway.transports.repeated import AtOnce
+from gateway.transports.servers import http_protocol
+from gateway.transports.sockets import WebSockets
 
 _UNANSWERED: Final = 4
 """The exit status of a gateway that cannot answer."""
@@ -50,6 +52,8 @@ class Served:
     limits: TransportLimits = field(default_factory=TransportLimits)
     reload: Callable[[], None] | None = None
     """What it does at SIGHUP."""
+    at_once: AtOnce | None = None
+    """Answers what was asked before in the very same bytes."""
 
     @property
     def address(self) -> str:
@@ -122,8 +126,8 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 service.app,
-                http=http_protocol(service.limits),
-                ws=WebSocketProtocol,
+                http=http_protocol(service.limits, service.at_once),
+                ws=cast("Any", WebSockets()),
                 ws_max_size=service.limits.frame,
                 lifespan="on",
                 log_config=None,

@@ -12,7 +12,8 @@ from typing import Any
 import uvicorn
 
 from gateway.transports.limits import TransportLimits
-from gateway.transports.servers import WebSocketProtocol, http_protocol
+from gateway.transports.servers import http_protocol
+from gateway.transports.sockets import WebSockets
 
 
 @contextlib.contextmanager
@@ -21,7 +22,7 @@ def serve(application: Any, limits: TransportLimits | None = None, **options: An
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     settings: dict[str, Any] = {
         "http": http_protocol(limits or TransportLimits()),
-        "ws": WebSocketProtocol,
+        "ws": WebSockets(),
         "lifespan": "off",
         "log_config": None,
         "access_log": False,

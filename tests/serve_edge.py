@@ -12,7 +12,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from gateway.transports.limits import TransportLimits
-from gateway.transports.servers import WebSocketProtocol, http_protocol
+from gateway.transports.servers import http_protocol
+from gateway.transports.sockets import WebSockets
 from tests.edge import Edge
 
 
@@ -32,7 +33,7 @@ def main() -> None:
     config = uvicorn.Config(
         app,
         http=http_protocol(TransportLimits()),
-        ws=WebSocketProtocol,
+        ws=WebSockets(),
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=5,

@@ -294,6 +294,7 @@ def test_a_client_that_does_not_read(sandbox: str) -> None:
                 f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
                 f"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n".encode()
             )
+            assert b" 101 " in raw.recv(4_096)
             send_frame(raw, {"type": "connection_init"})
             for number in range(60):
                 send_frame(raw, {"type": "subscribe", "id": str(number), "payload": {"query": query}})

@@ -21,6 +21,8 @@ _log: Final = logging.getLogger(__name__)
 
 ABORT: Final = "batch_gateway.abort"
 """The ASGI extension that drops a connection, unsent bytes included. ASGI itself has no word for that."""
+PUSH: Final = "batch_gateway.push"
+"""The ASGI extension that sends a text (UTF-8) over a WebSocket at once, without waiting; false where it cannot."""
 
 
 class Ending(Enum):
