@@ -89,6 +89,20 @@ class Cluster:
         self._budgets.append(budget)
         return budget
 
+    @property
+    def link(self) -> Link:
+        """The way to the server, for what else replicas share."""
+        return self._link
+
+    @property
+    def keys(self) -> Keys:
+        """The names under which they share it."""
+        return self._keys
+
+    def share(self) -> float:
+        """The part of everything common that this replica may use by itself."""
+        return self._session.share
+
     def status(self) -> ClusterStatus:
         """How this replica stands with the others."""
         link, session = self._link, self._session
