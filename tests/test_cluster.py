@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Iterable
 
 import pytest
 
+from gateway.core.updates import Update
 from tests.cluster_world import cluster_world
 from tests.core_world import ends_at, ref, trendyol_account
 from tests.test_cluster_faults import step_by_step
@@ -19,7 +21,11 @@ def _server() -> None:
     need_valkey()
 
 
-def status(updates: list) -> str | None:
+async def _all(work: Iterable[Awaitable[object]]) -> None:
+    await asyncio.gather(*work)
+
+
+def status(updates: list[Update]) -> str | None:
     return updates[-1].reading.snapshot.status.value if updates and updates[-1].reading else None
 
 
@@ -154,3 +160,51 @@ async def test_a_slow_server_does_not_slow_what_is_at_hand() -> None:
         asking = asyncio.ensure_future(one.core.batches.get(ref("b1")))
         await world.clock.settle()
         assert asking.done()
+
+
+async def test_who_takes_the_place_of_the_last_that_died_goes_on_at_once() -> None:
+    shop = trendyol_account(limit="12/4s")
+    async with cluster_world(shop, replicas=1) as world:
+        await world.run(60)  # the whole budget is its own, should the server be lost
+        [last] = world.replicas
+        end = world.clock.monotonic() + 30
+        world.marketplace.scripts["b1"] = ends_at(end, "b1")
+        last.watch(ref("b1"))
+        await world.run(2)
+        last.life.kill()
+        successor = await world.start("successor")
+        seen = successor.watch(ref("b1"))
+        await world.run(40)
+        assert status(seen) == "COMPLETED"
+        assert seen[-1].is_final
+
+
+async def test_a_replica_that_is_started_again_has_its_whole_budget_within_seconds() -> None:
+    shop = trendyol_account(limit="12/4s")
+    async with cluster_world(shop, replicas=1) as world:
+        await world.run(60)
+        [killed] = world.replicas
+        killed.life.kill()
+        await world.run(1)
+        again = await world.start(killed.name)
+        await world.run(30)
+        assert again.cluster.status().share == 1.0
+        assert again.cluster.status().members == 1
+        for index in range(12):
+            world.marketplace.scripts[f"q{index}"] = ends_at(0, f"q{index}")
+        began = world.clock.monotonic()
+        looks = [again.core.batches.look(ref(f"q{index}")) for index in range(12)]
+        await world.do(_all(looks))
+        assert world.clock.monotonic() - began < 1.0
+
+
+async def test_what_a_server_that_was_held_up_does_late_keeps_nobody_alive() -> None:
+    async with cluster_world(lease=2.0) as world:
+        one, other = world.replicas
+        world.valkey.hold_up()
+        await world.run(8)
+        one.link.cut(is_cut=True)
+        world.valkey.go_on()  # and now it does what both had asked of it, long ago
+        await world.run(1)
+        assert other.cluster.status().members == 1
+        assert one.cluster.status().away_for > 5

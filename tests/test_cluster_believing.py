@@ -160,7 +160,7 @@ class Spenders:
 
     def spend(self, who: str, want: int, *, is_query: bool = True) -> int:
         over, self.over[who] = self.over.get(who, []), []
-        values = [who, want, self.numbers, self.calls, self.calls, int(self.seconds * 1000), 5_000]
+        values = [who, want, self.numbers, self.calls, self.calls, int(self.seconds * 1000), 5_000, self.calls]
         granted = self.server.run(SPEND, self.keys, [*values, int(is_query), len(over), 0, *over])[0]
         for index in range(granted):
             self.made.append((self.server.clock.monotonic(), who))

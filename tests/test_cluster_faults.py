@@ -26,6 +26,10 @@ QUICK = range(1, 9)
 SLOW = range(100, 400)
 CALLS, SECONDS = 12, 4
 ENDS_WITHIN = 40.0
+FAULTS = (
+    *("stop", "cut", "lossy", "slow", "stall", "down", "forget"),
+    *("kill", "restart", "replace", "leave", "join", "join"),
+)
 
 
 def most_in_a_window(times: Sequence[float], seconds: float) -> int:
@@ -69,42 +73,82 @@ class Trouble:
         self.told.append(f"{self.world.clock.monotonic():.2f} {what}")
 
     async def one(self) -> None:
-        rng, world = self.rng, self.world
-        replica = rng.choice(self.living())
-        lasts = rng.uniform(0.3, 12.0)
-        what = rng.choice(["stop", "cut", "lossy", "slow", "down", "forget", "kill", "leave", "join"])
+        """Hurt something, and let some time pass."""
+        replica = self.rng.choice(self.living())
+        lasts = self.rng.uniform(0.3, 12.0)
+        what = self.rng.choice(FAULTS)
         self.note(f"{what} {replica.name} {lasts:.1f}")
-        if what == "stop":
-            replica.life.stop()
-            await world.run(lasts)
-            replica.life.go_on()
-        elif what == "cut":
-            replica.link.cut(is_cut=True)
-            await world.run(lasts * 4)
-            replica.link.cut(is_cut=False)
-        elif what == "lossy":
-            replica.link.loss = rng.uniform(0.02, 0.3)
-            await world.run(lasts)
-            replica.link.loss = 0.0
-        elif what == "slow":
-            replica.link.trip = 0.4
-            await world.run(lasts)
-            replica.link.trip = 0.001
-        elif what == "down":
-            with world.without_server():
-                await world.run(lasts * 4)
-        elif what == "forget":
-            with world.without_server():
-                world.valkey.forget()
-                await world.run(0.3)
-        elif what == "kill" and len(self.living()) > 1:
+        await getattr(self, what)(replica, lasts)
+        await self.world.run(self.rng.uniform(0.0, 3.0))
+
+    async def stop(self, replica: Replica, lasts: float) -> None:
+        replica.life.stop()
+        await self.world.run(lasts)
+        replica.life.go_on()
+
+    async def cut(self, replica: Replica, lasts: float) -> None:
+        replica.link.cut(is_cut=True)
+        await self.world.run(lasts * 4)
+        replica.link.cut(is_cut=False)
+
+    async def lossy(self, replica: Replica, lasts: float) -> None:
+        replica.link.loss = self.rng.uniform(0.02, 0.3)
+        await self.world.run(lasts)
+        replica.link.loss = 0.0
+
+    async def slow(self, replica: Replica, lasts: float) -> None:
+        replica.link.trip = 0.4
+        await self.world.run(lasts)
+        replica.link.trip = 0.001
+
+    async def stall(self, _: Replica, lasts: float) -> None:
+        self.world.valkey.hold_up()
+        await self.world.run(lasts * 4)
+        self.world.valkey.go_on()
+
+    async def down(self, _: Replica, lasts: float) -> None:
+        with self.world.without_server():
+            await self.world.run(lasts * 4)
+
+    async def forget(self, _: Replica, __: float) -> None:
+        with self.world.without_server():
+            self.world.valkey.forget()
+            await self.world.run(0.3)
+
+    async def kill(self, replica: Replica, _: float) -> None:
+        if len(self.living()) > 1:
             replica.life.kill()
-        elif what == "leave" and len(self.living()) > 1:
-            await world.leave(replica)
+
+    async def restart(self, replica: Replica, lasts: float) -> None:
+        replica.life.kill()
+        await self.world.run(lasts / 4)
+        await self.world.start(replica.name)
+
+    async def replace(self, _: Replica, lasts: float) -> None:
+        """All of them, by one of another name."""
+        for one in self.living():
+            one.life.kill()
+        await self.world.run(lasts / 4)
+        await self.join(_, lasts)
+
+    async def leave(self, replica: Replica, _: float) -> None:
+        if len(self.living()) > 1:
+            await self.world.leave(replica)
             replica.life.is_dead = True
-        elif what == "join" and len(self.living()) < 4:
-            await world.start(f"r{len(world.replicas)}")
-        await world.run(rng.uniform(0.0, 3.0))
+
+    async def join(self, _: Replica, __: float) -> None:
+        if len(self.living()) < 4:
+            await self.world.start(f"r{len(self.world.replicas)}")
+
+    def is_over(self) -> bool:
+        """Everybody who lives has been told the end, also of the batch that nobody is subscribed to."""
+        ends = all(replica.life.is_dead or (told and told[-1].is_final) for replica, _, told in self.streams)
+        known = (replica.core.batches.at_hand(ref("left")) for replica in self.living())
+        return ends and (self.has_forgotten() or any(state and state.snapshot.is_terminal for state in known))
+
+    def has_forgotten(self) -> bool:
+        """The list of watches was lost, and with it what nobody living knows of."""
+        return any(" forget " in what for what in self.told)
 
     def subscribe(self, batch: str) -> None:
         replica = self.rng.choice(self.living())
@@ -131,6 +175,7 @@ class Trouble:
 
 async def play(url: str, seed: int) -> None:
     rng = random.Random(seed)
+    random.seed(seed)  # what the replicas draw by themselves
     shop = trendyol_account(limit=f"{CALLS}/{SECONDS}s")
     async with cluster_world(shop, replicas=rng.randint(1, 3), seed=seed, lease=2.0, url=url) as world:
         trouble = Trouble(world, rng)
@@ -147,7 +192,11 @@ async def play(url: str, seed: int) -> None:
                 trouble.subscribe(rng.choice(batches))
             await trouble.one()
         world.at_each_step = lambda: None
-        await world.run(max(0.0, begun + ENDS_WITHIN - world.clock.monotonic()) + 180.0, step=1.0)
+        await world.run(max(0.0, begun + ENDS_WITHIN - world.clock.monotonic()), step=1.0)
+        until = world.clock.monotonic() + 180.0
+        while not trouble.is_over() and world.clock.monotonic() < until:
+            await world.run(5.0, step=1.0)
+        await world.run(5.0, step=1.0)
         check(trouble, seed)
         await check_left(trouble, seed)
 
@@ -171,8 +220,8 @@ def check(trouble: Trouble, seed: int) -> None:
 
 async def check_left(trouble: Trouble, seed: int) -> None:
     """What nobody was subscribed to has been followed to its end, wherever its replica went."""
-    if any(" forget " in what for what in trouble.told):
-        return  # the list of watches was lost, and with it what nobody living knew of
+    if trouble.has_forgotten():
+        return
     world, calls = trouble.world, trouble.world.marketplace.calls["left"]
     look = await world.do(trouble.living()[0].core.batches.look(ref("left")))
     story = f"seed {seed}\n" + "\n".join(trouble.told)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import redis
@@ -16,6 +17,7 @@ import redis
 from gateway.core.cluster.server import Script, ServerAway, Value
 from tests.virtual_clock import VirtualClock
 
+_NOW = "local function now() return tonumber(KEYS[#KEYS]) end\n"
 EPOCH_MS = 1_767_225_600_000
 
 
@@ -30,16 +32,39 @@ class VirtualValkey:
         self.is_down = False
         self.listeners: dict[VirtualLink, asyncio.Queue[bytes | None]] = {}
         self.name = name
+        self._loaded: dict[str, str] = {}
         self._channels: Any = self.client.pubsub()
-        self._time = f"local function now() return tonumber(redis.call('GET', '{name}:now')) end\n"
+        self._held: list[Callable[[], object]] | None = None
         self._channels.psubscribe(f"{name}:*")
         self._channels.get_message(timeout=1)
 
     def run(self, script: Script, keys: Sequence[str], values: Sequence[Value]) -> Any:
-        self.client.set(f"{self.name}:now", EPOCH_MS + int(self.clock.monotonic() * 1000) + self.skew_ms)
-        answer = self.client.eval(self._time + script.text, len(keys), *keys, *values)
-        self.tell()
+        now = EPOCH_MS + int(self.clock.monotonic() * 1000) + self.skew_ms
+        digest = self._loaded.get(script.digest)
+        if digest is None:
+            digest = self._loaded[script.digest] = self.client.script_load(_NOW + script.text)
+        answer = self.client.execute_command("EVALSHA", digest, len(keys) + 1, *keys, now, *values)
+        if "'PUBLISH'" in script.text:
+            self.tell()
         return answer
+
+    @property
+    def is_held_up(self) -> bool:
+        return self._held is not None
+
+    def hold_up(self) -> None:
+        """It takes requests and does nothing, until it goes on: then it does all of them."""
+        self._held = []
+
+    def later(self, work: Callable[[], object]) -> None:
+        """Do this when it goes on."""
+        assert self._held is not None
+        self._held.append(work)
+
+    def go_on(self) -> None:
+        held, self._held = self._held or [], None
+        for work in held:
+            work()
 
     def tell(self) -> None:
         """Hand on what was published."""
@@ -80,13 +105,19 @@ class VirtualLink:
     async def _way(self) -> None:
         """One way to the server or back."""
         if self.is_cut or self.valkey.is_down or self.rng.random() < self.loss:
-            await self.valkey.clock.sleep(self.timeout)
-            raise ServerAway("timeout")
+            await self._time_out()
         await self.valkey.clock.sleep(self.trip * self.rng.uniform(0.2, 0.5))
+
+    async def _time_out(self) -> None:
+        await self.valkey.clock.sleep(self.timeout)
+        raise ServerAway("timeout")
 
     async def run(self, script: Script, keys: Sequence[str], values: Sequence[Value]) -> Any:
         self.commands += 1
         await self._way()
+        if self.valkey.is_held_up:
+            self.valkey.later(partial(self.valkey.run, script, keys, values))
+            await self._time_out()
         answer = self.valkey.run(script, keys, values)
         await self._way()
         return answer
@@ -94,11 +125,19 @@ class VirtualLink:
     async def get(self, key: str) -> bytes | None:
         self.commands += 1
         await self._way()
+        if self.valkey.is_held_up:
+            await self._time_out()
         return self.valkey.client.get(key)
 
     async def publish(self, channel: str, message: bytes) -> None:
         self.commands += 1
         await self._way()
+        if self.valkey.is_held_up:
+            self.valkey.later(partial(self._tell, channel, message))
+            await self._time_out()
+        self._tell(channel, message)
+
+    def _tell(self, channel: str, message: bytes) -> None:
         self.valkey.client.publish(channel, message)
         self.valkey.tell()
 

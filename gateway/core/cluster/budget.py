@@ -207,7 +207,7 @@ class SharedWindow(Window):
         self._first += wanted
         window = int(allowance.limit.seconds * 1000)
         longest = int((allowance.longest + _SLACK) * 1000)
-        numbers = (wanted, first, allowance.limit.calls, allowance.common, window, longest)
+        numbers = (wanted, first, allowance.limit.calls, allowance.common, window, longest, allowance.extended)
         names = (len(over), len(unused), *over, *unused)
         began = self._clock.monotonic()
         try:

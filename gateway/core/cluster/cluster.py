@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Callable, Coroutine, Sequence
@@ -73,6 +74,7 @@ class Cluster:
         self._budgets: list[SharedBudget] = []
         self._tasks = Tasks()
         self._under_way: set[str] = set()
+        self._beating = asyncio.Lock()
         self._watcher: Watcher | None = None
         self._batches: Batches | None = None
         self.duty = SharedDuty(self._session, self._link, self._keys, Accounts(accounts), clock)
@@ -81,10 +83,12 @@ class Cluster:
     def budget(self, account: Account, limit: Limit, longest: float) -> Budget:
         """The budget of an account, whose calls last `longest` seconds at most."""
         allowance = Allowance(limit, longest)
-        self._session.margin = max(self._session.margin, 2 * allowance.notice(self._session))
+        session = self._session
+        session.margin = max(session.margin, 2 * allowance.notice(session))
+        session.quiet = min(session.quiet, allowance.quiet(session)) if self._budgets else allowance.quiet(session)
         budget = SharedBudget(
             allowance, (*self._keys.budget(account), self._keys.opens, self._keys.away),
-            self._session, self._link, self._clock,
+            session, self._link, self._clock,
         )  # fmt: skip
         self._budgets.append(budget)
         return budget
@@ -142,6 +146,10 @@ class Cluster:
             await self._beat()
 
     async def _beat(self) -> None:
+        async with self._beating:
+            await self._beat_once()
+
+    async def _beat_once(self) -> None:
         try:
             if not self._session.is_valid and self._session.lapsed_for is not None:
                 await self._report()
@@ -160,8 +168,12 @@ class Cluster:
                 self.duty.go_alone()
 
     async def _report(self) -> None:
-        """On the way back: use nothing more of what is kept for the lost, and tell what was used."""
+        """On the way back: use nothing more of what is kept for the lost, and tell what was used.
+
+        Only who is answered goes on and is counted again: a server that is held up may hear of it much later.
+        """
         self._session.is_returning = True
+        await self._session.knock()
         for budget in self._budgets:
             await budget.window.report()
 

@@ -11,12 +11,20 @@ BEAT: Final = Script(
 local me, name, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local has, was_member = tonumber(ARGV[4]), ARGV[5] == '1'
 local settle, extended, reserved = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local margin = tonumber(ARGV[10])
+local margin, quiet, sent = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
 local at = now()
+local until_when = ttl + (sent > 0 and math.min(at, sent) or at)
 local own = redis.call('HGET', KEYS[1], me)
 local opens, lost = string.match(redis.call('GET', KEYS[2]) or '', '^(%d+)|(%d)$')
-if not opens or (was_member and not own) then
-  opens, lost = at + settle, was_member and 1 or (lost or 0)
+local has_forgotten = was_member and not own and (not opens or at - opens < reserved)
+if has_forgotten then  -- who else was a member? What nobody comes back for is kept for them
+  local since, kept = string.match(redis.call('HGET', KEYS[1], '?') or '', '^(%d+)|([%d.]+)$')
+  kept = (lost == '1' and tonumber(kept or 0) or 1) - has
+  redis.call('HSET', KEYS[1], '?', string.format('%.0f|%.9f', since or at, math.max(0, kept)))
+  if kept < 0.000001 then redis.call('HDEL', KEYS[1], '?') end
+end
+if not opens or has_forgotten then
+  opens, lost = at + settle, has_forgotten and 1 or (lost or 0)
   redis.call('SET', KEYS[2], string.format('%.0f|%d', opens, lost))
 end
 local alive, away, others, known = {}, 0, 0, 1
@@ -27,11 +35,13 @@ for i = 1, #all, 2 do
     local till, share = string.match(all[i + 1], '^(%d+)|([%d.]+)$')
     till, share = tonumber(till), tonumber(share)
     local is_former = till <= at and string.sub(id, 1, #name + 1) == name .. '/'
-    if is_former and till + extended > at + margin then
+    if is_former and till + quiet <= at and till + extended > at + margin then
       till = at + margin - extended  -- it is dead, and what it did last counts for a while
       redis.call('HSET', KEYS[1], id, string.format('%.0f|%.9f', till, share))
     end
-    if till > at then
+    if is_former and till + quiet > at then
+      redis.call('HDEL', KEYS[1], id)  -- it died before it went on alone
+    elseif till > at then
       alive[#alive + 1] = id
       others, known = others + share, known + 1
     elseif till + reserved <= at or (is_former and till + extended <= at) then
@@ -44,7 +54,7 @@ for i = 1, #all, 2 do
 end
 local may = math.min(1 / known, math.max(0, 1 - others))
 if at < tonumber(opens) then may = math.min(has, may) end
-redis.call('HSET', KEYS[1], me, string.format('%.0f|%.9f', at + ttl, math.max(has, may)))
+redis.call('HSET', KEYS[1], me, string.format('%.0f|%.9f', until_when, math.max(has, may)))
 redis.call('SET', KEYS[3], string.format('%.9f', away))
 local living = {[me] = true}
 for _, id in ipairs(alive) do living[id] = true end
@@ -60,13 +70,21 @@ return {string.format('%.0f', at), lapsed, string.format('%.9f', may), known, al
 )
 """Keys: members, opens, away, owners. Values: session, name, lifetime (ms), the share it uses now, whether it was a
 member before, how long after a start nothing new is shared out (ms), how long a lost member's extended and reserved
-share is kept (ms), start of the keys of owned batches, how long calls count (ms). Returns the time, whether it had not
-been alive, the share that it may use from now on, how many members are counted, the other living sessions, and the dead
-ones that left batches.
+share is kept (ms), start of the keys of owned batches, how long calls count (ms), for how long a lost member surely
+keeps to its reserve (ms), and when this was sent at the latest (ms; 0 where that is not known): a server that was held
+up does not keep a member alive by what it was told before. Returns the time, whether it had not been alive, the share
+that it may use from now on, how many members are counted, the other living sessions, and the dead ones that left
+batches.
+
+A server that has forgotten its members does not know who of them is away: the share that nobody returns with stands as
+that of a lost member, '?'.
 
 Shares never add up to more than 1: a member's share counts as the larger of what it says that it uses and what it is
 told, so that an answer that is lost on the way does no harm, and a new member gets what the others have given up.
 """
+
+KNOCK: Final = Script("return {string.format('%.0f', now())}")
+"""Returns the time."""
 
 LEAVE: Final = Script(
     """

@@ -5,6 +5,7 @@ One beat renews everything at once, so that leases cost the same for one batch a
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections import deque
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Final, NamedTuple
 from adapters.clock import Clock
 from gateway.core.cluster.keys import Keys
 from gateway.core.cluster.link import Link
-from gateway.core.cluster.membership import BEAT, LEAVE
+from gateway.core.cluster.membership import BEAT, KNOCK, LEAVE
 
 _ALIVE: Final = 0.6
 """Share of the lease for which a beat keeps a member alive; the rest is for noticing its end and taking over."""
@@ -73,8 +74,13 @@ class Session:
         self._keys = keys
         self._clock = clock
         self._valid_until: float | None = None
+        self._counted_until = clock.monotonic()
         self.margin = _MARGIN
         """Seconds for which what a lost member may use is kept longer than that."""
+        self.quiet = 0.0
+        """Seconds for which a lost member surely uses its part of the reserves only."""
+        self._heard: tuple[int, float] | None = None
+        """The server's time (ms) as of the last beat, and when that beat was sent."""
         self.is_returning = False
         """True while it is on its way back, and must not use what is kept for the lost."""
 
@@ -88,10 +94,20 @@ class Session:
         """Seconds since it was last valid; None where it never was."""
         return None if self._valid_until is None else self._clock.monotonic() - self._valid_until
 
+    @property
+    def out_for(self) -> float:
+        """Seconds since the server cannot count this member among the living any more, whatever has reached it."""
+        return self._clock.monotonic() - self._counted_until
+
+    async def knock(self) -> None:
+        """See whether the server answers, without being counted among the living. Raises `ServerAway`."""
+        await self._link.probe(KNOCK, [self._keys.members])
+
     async def beat(self) -> Beat:
-        """Say that this member lives. Raises `ServerAway`."""
+        """Say that this member lives. Raises `ServerAway`; the server may have heard it all the same."""
         keys, began = self._keys, self._clock.monotonic()
-        _, lapsed, share, known, alive, gone = await self._link.probe(
+        self._counted_until = began + self.timing.alive
+        at, lapsed, share, known, alive, gone = await self._link.probe(
             BEAT,
             [keys.members, keys.opens, keys.away, keys.owners],
             self.id,
@@ -104,12 +120,22 @@ class Session:
             int((RESERVED + self.margin) * 1000),
             keys.owned(""),
             int(self.margin * 1000),
+            int(self.quiet * 1000),
+            self._sent(began),
         )
+        self._heard = int(at), began
         self._valid_until = began + self.timing.alive
         self._change(float(share))
         self.known = int(known)
         self.alive = tuple(sorted(one.decode() for one in alive))
         return Beat(bool(lapsed), self.alive, tuple(one.decode() for one in gone))
+
+    def _sent(self, at: float) -> int:
+        """The latest that a moment may be on the server's clock (ms); 0 where that is not known."""
+        if self._heard is None:
+            return 0
+        heard, sent = self._heard
+        return heard + 1 + math.ceil((at - sent) * 1000)
 
     @property
     def share(self) -> float:

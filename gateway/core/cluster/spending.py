@@ -23,16 +23,17 @@ SPEND: Final = Script(
     + """
 local me, want, first = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local most, common, window, longest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local is_query, over, unused = ARGV[8] == '1', tonumber(ARGV[9]), tonumber(ARGV[10])
+local extended, is_query, over, unused = tonumber(ARGV[8]), ARGV[9] == '1', tonumber(ARGV[10]), tonumber(ARGV[11])
 local paced = math.min(1, most * share)
 window = window / paced
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', at)
-for i = 11, 10 + over do redis.call('ZADD', KEYS[1], at + window, ARGV[i]) end
-for i = 11 + over, 10 + over + unused do redis.call('ZREM', KEYS[1], ARGV[i]) end
+for i = 12, 11 + over do redis.call('ZADD', KEYS[1], at + window, ARGV[i]) end
+for i = 12 + over, 11 + over + unused do redis.call('ZREM', KEYS[1], ARGV[i]) end
 redis.call('PEXPIRE', KEYS[1], string.format('%.0f', longest + window * 2))
 local opens, lost = string.match(redis.call('GET', KEYS[4]) or '', '^(%d+)|(%d)$')
 local away = tonumber(redis.call('GET', KEYS[5]) or '0')
-local room = math.max(1, math.floor(common * share)) - math.ceil(common * away - 0.000001)
+local room = common - math.ceil(extended * away - 0.000001)
+if room > 0 then room = math.max(1, math.floor(room * share)) end
 local left = room - redis.call('ZCARD', KEYS[1])
 local wait = 0
 if not opens then
@@ -81,8 +82,9 @@ return {granted, string.format('%.0f', wait), math.max(0, left - granted), strin
 """
 )
 """Keys: calls, pace, waiting, opens, away. Values: session, calls wanted, number of the first, the account's limit, the
-common part of it, window (ms), longest call (ms), whether a query waits, how many have ended, how many were not made,
-and the names of those. Returns how many may be made, when to ask again (ms), how many are left, and a pause (ms).
+common part of it, window (ms), longest call (ms), the calls that are shared out among those who are away, whether a
+query waits, how many have ended, how many were not made, and the names of those. Returns how many may be made, when to
+ask again (ms), how many are left, and a pause (ms).
 
 Fair: while others wait, nobody gets more than an equal part, unless there is enough for all; and watches leave what is
 left to the queries of others.
