@@ -134,10 +134,13 @@ class Gateway:
         self._core = core = await self._stack.enter_async_context(opening)
         settings, server, entrance = self._settings, self._settings.server, self._entrance
         self._stack.push_async_callback(entrance.aclose)
+        if core.cluster is not None:
+            entrance.join(core.cluster)
         schema = build_schema(suggestions=settings.documents.suggestions)
         plans = Plans(schema) if settings.speed.compiled else None
         answers = SharedAnswers(_scope, settings.speed.shared_bytes) if settings.speed.shared_bytes else None
-        engine = Engine(schema, settings.documents, share=_scope, find=entrance.documents, plans=plans, answers=answers)
+        find, seek = entrance.documents, entrance.documents.seek
+        engine = Engine(schema, settings.documents, share=_scope, find=find, seek=seek, plans=plans, answers=answers)
         endpoint = GraphQLEndpoint(
             engine,
             _context(core, settings),

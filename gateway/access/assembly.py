@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,10 @@ from gateway.access.jwt import JwtSettings, JwtVerifier
 from gateway.access.persisted import Persisted
 from gateway.access.proxies import Proxies
 from gateway.access.rates import Rates
+from gateway.access.shared_documents import SharedDocuments
+from gateway.access.shared_rates import SharedRates
 from gateway.access.trusted import TrustedError, read_trusted
+from gateway.core.cluster.cluster import Cluster
 from gateway.settings import Settings
 
 _log: Final = logging.getLogger(__name__)
@@ -36,6 +40,7 @@ class Entrance:
         self._clock = clock
         self._settings = settings
         self._client: httpx.AsyncClient | None = None
+        self._shared = AsyncExitStack()
         self._jwt = self._verifier(settings.auth.jwt)
         self.doorkeeper: Final = Doorkeeper(
             settings.clients, self._jwt, clock, is_local=not server.allow_anonymous, tickets=settings.limits.tickets
@@ -44,7 +49,18 @@ class Entrance:
         self.guard: Final = Guard(Cors(server.cors_origins), Proxies(server.trusted_proxies))
         self.documents: Final = Persisted(settings.persisted, _trusted(settings))
         self.caching: Final = LastingAnswers(server.cache_max_age, is_shared=server.cache_shared)
-        self.rates: Final = _rates(settings, clock)
+        self._each = _each(settings)
+        self.rates: Rates | SharedRates | None = None if self._each is None else Rates(self._each, clock)
+
+    def join(self, cluster: Cluster) -> None:
+        """Share with the other replicas what clients have used up, and the documents that they register."""
+        link, keys, given = cluster.link, cluster.keys, self._settings.persisted
+        if self._each is not None:
+            self.rates = SharedRates(self._each, link, keys, cluster.share, self._clock)
+            self._shared.push_async_callback(self.rates.aclose)
+        documents = SharedDocuments(link, keys, self._clock, most=given.max, most_bytes=given.max_bytes)
+        self._shared.push_async_callback(documents.aclose)
+        self.documents.elsewhere = documents
 
     async def reload(self, settings: Settings) -> None:
         """Take over clients, `[auth]` and trusted documents of settings that were read anew.
@@ -76,18 +92,19 @@ class Entrance:
         return JwtVerifier(settings, Keys(loader(settings.jwks, self._client), self._clock), self._clock)
 
     async def aclose(self) -> None:
-        """Let go of the issuer's keys."""
+        """Let go of the issuer's keys, and of what is shared."""
+        await self._shared.aclose()
         if self._jwt is not None:
             await self._jwt.aclose()
         if self._client is not None:
             await self._client.aclose()
 
 
-def _rates(settings: Settings, clock: Clock) -> Rates | None:
+def _each(settings: Settings) -> int | None:
     """None where no limit is set and only this machine reaches the gateway: there is no second client."""
     each = settings.limits.operations_per_second
     is_private = settings.server.is_local and not settings.asks_for_tokens
-    return None if each is None and is_private else Rates(each or _RATE, clock)
+    return None if each is None and is_private else each or _RATE
 
 
 def _trusted(settings: Settings) -> dict[str, str]:

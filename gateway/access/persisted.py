@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.engine.request import OperationRequest, RequestError
+from gateway.access.shared_documents import SharedDocuments
+from gateway.engine.request import OperationRequest, RequestError, UnknownDocument
 
 _VERSION: Final = 1
 _HASH_LENGTH: Final = 64
@@ -37,6 +38,8 @@ class Persisted:
         self._settings = settings
         self.trusted: Mapping[str, str] = trusted
         """Texts by their ids, which are hashes or whatever a manifest calls them."""
+        self.elsewhere: SharedDocuments | None = None
+        """What all replicas know."""
         self._kept: OrderedDict[str, str] = OrderedDict()
         self._size = 0
 
@@ -52,6 +55,12 @@ class Persisted:
             raise RequestError.of("DOCUMENT_NOT_TRUSTED", "This gateway runs the documents that it was given alone.")
         return request
 
+    async def seek(self, request: OperationRequest) -> None:
+        """Fetch the document of a request that other replicas may know."""
+        key = _key(request)
+        if self.elsewhere is not None and key is not None and (text := await self.elsewhere.recall(key)) is not None:
+            self._keep(key, text)
+
     def _named(self, request: OperationRequest, key: str) -> OperationRequest:
         text = self.trusted.get(key)
         if text is not None:
@@ -65,6 +74,8 @@ class Persisted:
         if hashlib.sha256(request.query.encode("utf-8", "surrogatepass")).hexdigest() != key:
             raise _mismatch()
         self._keep(key, request.query)
+        if self.elsewhere is not None:
+            self.elsewhere.keep(key, request.query)
         return request
 
     def _is_trusted(self, text: str | None) -> bool:
@@ -74,7 +85,7 @@ class Persisted:
         text = self._kept.get(key)
         if text is None:
             # Apollo's clients look for these very words, or this code, and send the text then
-            raise RequestError.of("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
+            raise UnknownDocument.of("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
         self._kept.move_to_end(key)
         return text
 

@@ -20,13 +20,18 @@ _SHARES: Final = 50
 """A grant is this part of what a client may do in a second, but at least one operation."""
 _LIFE: Final = 0.2
 """Seconds for which a grant may be spent."""
-_GRANTS: Final = 10_000
+GRANTS: Final = 10_000
+"""Clients whose grants are kept."""
 
 
 @dataclass(slots=True)
-class _Grant:
+class Grant:
+    """Operations that a client may start until a moment of the steady clock."""
+
     left: int
     until: float
+    is_empty: bool = False
+    """True where there was none to be had."""
 
 
 class Rates:
@@ -37,7 +42,7 @@ class Rates:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._size = max(1, each // _SHARES)
         self._clock = clock
-        self._grants: OrderedDict[str, _Grant] = OrderedDict()
+        self._grants: OrderedDict[str, Grant] = OrderedDict()
 
     async def take(self, name: str) -> bool:
         """True where the client may start one more operation now."""
@@ -47,12 +52,17 @@ class Rates:
             grant.left -= 1
             return True
         if self._size > 1 and await self._limiter.hit(self._item, name, cost=self._size):
-            self._keep(name, _Grant(self._size - 1, now + _LIFE))
+            self._keep(name, Grant(self._size - 1, now + _LIFE))
             return True
         return await self._limiter.hit(self._item, name)
 
-    def _keep(self, name: str, grant: _Grant) -> None:
+    def granted(self, name: str) -> Grant | None:
+        """What the client may start without asking again, where something is left of it: take it off there."""
+        grant = self._grants.get(name)
+        return grant if grant is not None and grant.left > 0 and grant.until > self._clock.monotonic() else None
+
+    def _keep(self, name: str, grant: Grant) -> None:
         self._grants[name] = grant
         self._grants.move_to_end(name)
-        if len(self._grants) > _GRANTS:
+        if len(self._grants) > GRANTS:
             self._grants.popitem(last=False)

@@ -16,7 +16,7 @@ from gateway.engine.documents import CacheBounds, Documents
 from gateway.engine.errors import BAD_USER_INPUT, format_errors, format_exception, format_refusals, unexpected
 from gateway.engine.executor import PlainExecutor
 from gateway.engine.operation import NO_VALUES, Operation, Prepared
-from gateway.engine.request import OperationRequest, RequestError
+from gateway.engine.request import OperationRequest, RequestError, UnknownDocument
 from gateway.engine.updates import SharedUpdates
 from gateway.limits import DocumentLimits
 
@@ -52,7 +52,8 @@ class Engine:
 
     `share` says what a context may see: subscribers whose contexts give equal values are sent the same bytes for an
     event that carries a `share_key`. Without it every subscriber's updates are made for it alone.
-    `find` puts the text into requests that name their document by other means; it raises `RequestError`.
+    `find` puts the text into requests that name their document by other means; it raises `RequestError`, and
+    `UnknownDocument` for one that `seek` may bring.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Engine:
         plans: Plans | None = None,
         answers: Answers | None = None,
         find: Callable[[OperationRequest], OperationRequest] | None = None,
+        seek: Callable[[OperationRequest], Awaitable[None]] | None = None,
     ) -> None:
         loose = cast("Any", schema)
         if loose.extensions or loose.directives or loose.config.enable_experimental_incremental_execution:
@@ -77,6 +79,7 @@ class Engine:
         self._plans = plans
         self._answers = answers
         self._find = find
+        self._seek = seek
 
     def prepare(self, request: OperationRequest) -> Prepared:
         """The operation that is asked for, checked against schema and limits. Raises `RequestError`."""
@@ -95,6 +98,13 @@ class Engine:
                 "TOO_COSTLY", f"The answer could hold more than {self.limits.cost} values: ask for fewer at a time."
             )
         return prepared
+
+    async def prepare_sought(self, request: OperationRequest, unknown: UnknownDocument) -> Prepared:
+        """The same for a document that `prepare` did not know, once it was looked for. Raises `RequestError`."""
+        if self._seek is None:
+            raise unknown
+        await self._seek(request)
+        return self.prepare(request)
 
     def run(self, prepared: Prepared, context: object) -> bytes | Awaitable[bytes]:
         """Execute a query or mutation: the encoded result, at once where no resolver has to wait. Never fails.

@@ -43,6 +43,10 @@ class RequestError(Exception):
         return cls([error_of(code, message)], status=status, is_well_formed=is_well_formed)
 
 
+class UnknownDocument(RequestError):
+    """The request names a document that is not at hand; it may be elsewhere."""
+
+
 def error_of(code: str, message: str, **extensions: object) -> dict[str, Any]:
     """A GraphQL error as it is sent."""
     return {"message": message, "extensions": {"code": code, **extensions}}

@@ -15,7 +15,7 @@ import msgspec
 from gateway.engine.engine import Engine
 from gateway.engine.errors import unexpected
 from gateway.engine.operation import Prepared
-from gateway.engine.request import OperationRequest, RequestError
+from gateway.engine.request import OperationRequest, RequestError, UnknownDocument
 from gateway.transports.clients import TOO_FAST, Admit, Authenticate, Client, Credentials, Unauthorized
 from gateway.transports.frames import (
     ACK,
@@ -172,7 +172,7 @@ class Socket(Live):
         try:
             self._check_room()
             await self._check_rate(client)
-            prepared = self._prepare(request)
+            prepared = await self._prepare(request)
             context = self._server.context(client)
             is_stream = prepared.kind == "subscription"
             if is_stream:
@@ -185,10 +185,13 @@ class Socket(Live):
         except Exception as error:  # noqa: BLE001  # the context's fault, which costs this operation alone
             await self._say(self._dialect.error(operation_id, [unexpected(error)]))
 
-    def _prepare(self, request: OperationRequest) -> Prepared:
+    async def _prepare(self, request: OperationRequest) -> Prepared:
         observer = self._server.crowd.observer
         try:
-            prepared = self._server.engine.prepare(request)
+            try:
+                prepared = self._server.engine.prepare(request)
+            except UnknownDocument as unknown:
+                prepared = await self._server.engine.prepare_sought(request, unknown)
         except RequestError:
             observer.refused()
             raise

@@ -9,7 +9,7 @@ from typing import Final
 from gateway.engine.engine import Engine
 from gateway.engine.errors import unexpected
 from gateway.engine.operation import Prepared
-from gateway.engine.request import OperationRequest, RequestError
+from gateway.engine.request import OperationRequest, RequestError, UnknownDocument
 from gateway.transports.caching import Caching, is_known
 from gateway.transports.clients import TOO_FAST, Admit, Authenticate, Client, Credentials, Unauthorized
 from gateway.transports.live import Crowd, Ending, Live
@@ -115,15 +115,12 @@ class HttpTransport:
         request = await self._read(scope, headers, live)
         live.is_read = True
         try:
-            prepared = self._engine.prepare(request)
+            try:
+                prepared = self._engine.prepare(request)
+            except UnknownDocument as unknown:
+                prepared = await self._engine.prepare_sought(request, unknown)
         except RequestError as error:
-            self._crowd.observer.refused()
-            media = for_errors(accepted) if error.is_well_formed else plain(accepted)
-            if media.streams:
-                return media, error, client
-            status = error.status if media is Media.RESPONSE or not error.is_well_formed else 200
-            await live.answer(answer_errors(status, media, error.errors, self._parting()))
-            return None
+            return await self._answer_errors(error, accepted, live, client)
         if prepared.kind == "mutation" and method == "GET":
             raise Refusal(405, "METHOD_NOT_ALLOWED", "Mutations are sent by POST.", [(b"allow", b"POST")])
         media = for_results(accepted, prepared.kind)
@@ -135,6 +132,17 @@ class HttpTransport:
             await self._run_kept(live, prepared, client, media, self._caching, headers.get(b"if-none-match"))
         else:
             await live.answer(answer(200, media, await self._run(prepared, self._context(client)), self._parting()))
+        return None
+
+    async def _answer_errors(
+        self, error: RequestError, accepted: tuple[Media, ...], live: HttpQuery, client: Client
+    ) -> tuple[Media, RequestError, Client] | None:
+        self._crowd.observer.refused()
+        media = for_errors(accepted) if error.is_well_formed else plain(accepted)
+        if media.streams:
+            return media, error, client
+        status = error.status if media is Media.RESPONSE or not error.is_well_formed else 200
+        await live.answer(answer_errors(status, media, error.errors, self._parting()))
         return None
 
     async def _run_kept(

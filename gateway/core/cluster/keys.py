@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 from adapters.base import Account
@@ -40,6 +41,15 @@ class Keys:
     def owned(self, session: str) -> str:
         """Set: the batches that a session asks for."""
         return f"{self._prefix}owned:{session}"
+
+    def rate(self, client: str) -> str:
+        """Hash: the operations that a client has started. Its name may be a person's, and has no part in the key."""
+        return f"{self._prefix}rate:{hashlib.sha256(client.encode()).hexdigest()[:32]}"
+
+    def documents(self) -> list[str]:
+        """Registered documents: texts by hash (hash), when they were used last (ms; sorted set), their bytes in all."""
+        name = f"{self._prefix}documents:"
+        return [f"{name}texts", f"{name}used", f"{name}size"]
 
     def budget(self, account: Account) -> tuple[str, str, str]:
         """The calls of an account, its pace, and who waits for a call: two sorted sets around a hash.
