@@ -20,6 +20,8 @@ from gateway.settings import Settings, make_settings
 from tests.live_server import serve
 
 PROTOCOL: Any = "graphql-transport-ws"
+# reading certificates, for addresses that begin with http:, takes longer than the answer
+PLAIN: Any = {"timeout": 20, "trust_env": False, "verify": False}
 JSON = "application/json"
 RESPONSE = "application/graphql-response+json"
 BATCH = '{ batch(ref: {source: TRENDYOL, id: "%s"}) { ... on NormalizedBatch { id status account } } }'
@@ -56,7 +58,7 @@ class Running:
         asyncio.run_coroutine_threadsafe(self.app.reload(settings), self.loop).result(5)
 
     def ask(self, method: str = "POST", path: str = "/graphql", **more: Any) -> httpx.Response:
-        return httpx.request(method, self.url + path, trust_env=False, timeout=20, **more)
+        return httpx.request(method, self.url + path, **PLAIN, **more)
 
     def post(self, query: str, headers: Mapping[str, str] | None = None, **parts: Any) -> httpx.Response:
         return self.ask(json={"query": query, **parts}, headers=dict(headers or {}))
@@ -65,7 +67,11 @@ class Running:
     def stream(self, query: str, headers: Mapping[str, str], accept: str) -> Iterator[httpx.Response]:
         given = {**headers, "accept": accept}
         with httpx.stream(
-            "POST", f"{self.url}/graphql", json={"query": query}, headers=given, timeout=20, trust_env=False
+            "POST",
+            f"{self.url}/graphql",
+            json={"query": query},
+            headers=given,
+            **PLAIN,
         ) as answer:
             yield answer
 
