@@ -27,6 +27,7 @@ class MarketplaceInfo:
     """A marketplace and its accounts."""
 
     marketplace: Marketplace
+    title: str = strawberry.field(description="The marketplace's name as people write it")
     sources: list[BatchSource]
     accounts: list[AccountInfo]
     retention: int | None = strawberry.field(description="Seconds that the marketplace keeps a batch, where it says so")
@@ -49,6 +50,7 @@ def marketplaces(context: Context) -> list[MarketplaceInfo]:
             found.append(
                 MarketplaceInfo(
                     marketplace=Marketplace(name),
+                    title=adapter.title,
                     sources=[BatchSource(source.name) for source in adapter.sources],
                     accounts=accounts,
                     retention=adapter.retention,

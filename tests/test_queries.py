@@ -196,10 +196,10 @@ async def test_a_global_id_leads_back_to_its_batch() -> None:
 
 
 async def test_marketplaces_are_what_the_client_may_use() -> None:
-    query = "{ marketplaces { marketplace sources retention accounts { name budgetLeft breaker watchedBatches } } }"
+    query = "{ marketplaces { marketplace title sources retention accounts { name budgetLeft breaker watchedBatches } } }"
     async with world(trendyol_account("shop"), trendyol_account("other", limit="7/10s")) as w:
         everything = (await run(w, query))["data"]["marketplaces"]
-        assert [m["marketplace"] for m in everything] == ["TRENDYOL"]
+        assert [(m["marketplace"], m["title"]) for m in everything] == [("TRENDYOL", "Trendyol")]
         assert everything[0]["retention"] == 14_400
         mine = (await run(w, query, Scope(frozenset({"other"}))))["data"]["marketplaces"]
         assert mine[0]["accounts"] == [{"name": "other", "budgetLeft": 7, "breaker": "CLOSED", "watchedBatches": 0}]

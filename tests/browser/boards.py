@@ -30,6 +30,12 @@ def open_board(page: Page, gateway: str, *keys: str, opened: str = "") -> None:
     page.wait_for_selector(".column")
 
 
+def module(page: Page, name: str, expression: str, argument: Any = None) -> Any:
+    """What a module of the board makes of an argument."""
+    address = f"new URL('_assets/board/{name}.js', document.baseURI)"
+    return page.evaluate(f"async (x) => {{ const m = await import({address}); {expression} }}", argument)
+
+
 def paste(page: Page, text: str) -> None:
     page.get_by_label("Batch ids").fill(text)
     page.get_by_role("button", name="Watch", exact=True).click()

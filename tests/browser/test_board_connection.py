@@ -1,12 +1,12 @@
-"""The board's connection in a real browser: lost and found again, and with tokens."""
+"""The board's connection in a real browser: lost and found again, without WebSockets, and with tokens."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import signal
-import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,9 +14,10 @@ from gateway.app import create_app
 from gateway.sandbox.accounts import sandbox_accounts
 from gateway.sandbox.app import create_sandbox
 from gateway.settings import make_settings
-from tests.browser.boards import card, new_id, open_board, wait_for_end
+from tests.browser.boards import AXE, HOW, NO_LONGER_THAN, card, module, new_id, open_board, violations, wait_for_end
 from tests.demo_gateway import demo_gateway, free_port
 from tests.live_server import serve
+from tests.needs import need
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -25,20 +26,60 @@ pytestmark = pytest.mark.slow
 
 TOKEN = "a-token-of-this-test"
 PREFIX = "/below/here"
+WALL = "/behind/the/wall"
+
+
+class Wall:
+    """In front of a gateway, below `WALL`: a proxy that lets no WebSocket through, and may go down."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.is_down = False
+        self.refused = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path: str = scope.get("path", "")
+        if not path.startswith(WALL):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            self.refused += 1
+            await send({"type": "websocket.close"})  # before it was accepted: 403
+        elif self.is_down:
+            await send({"type": "http.response.start", "status": 502, "headers": []})
+            await send({"type": "http.response.body", "body": b"<h1>Bad gateway</h1>"})
+        else:
+            there = path.replace(WALL, PREFIX)
+            await self._app({**scope, "path": there, "raw_path": there.encode()}, receive, self._cut(send))
+
+    def _cut(self, send: Any) -> Any:
+        async def unless_down(message: Any) -> None:
+            if self.is_down:
+                raise OSError("the proxy is down")
+            await send(message)
+
+        return unless_down
+
+
+class Guarded:
+    """A gateway that wants a token: directly below a prefix, and behind a wall."""
+
+    def __init__(self, origin: str, wall: Wall) -> None:
+        self.direct = f"{origin}{PREFIX}"
+        self.walled = f"{origin}{WALL}"
+        self.wall = wall
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page whose console may complain: of lost connections and refused requests Chromium always does."""
     context = browser.new_context()
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(NO_LONGER_THAN)
     yield context.new_page()
     context.close()
 
 
 @pytest.fixture(scope="module")
-def guarded() -> Iterator[str]:
-    """A gateway that wants a token, behind a prefix."""
+def guarded() -> Iterator[Guarded]:
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
     with serve(create_sandbox()) as (sandbox_host, sandbox_port):
         settings = make_settings(
@@ -49,16 +90,14 @@ def guarded() -> Iterator[str]:
                 "server": {"root_path": PREFIX},
             }
         )
-        with serve(create_app(settings), lifespan="on") as (host, port):
-            yield f"http://{host}:{port}{PREFIX}"
+        wall = Wall(create_app(settings))
+        with serve(wall, lifespan="on") as (host, port):
+            yield Guarded(f"http://{host}:{port}", wall)
 
 
 def test_it_survives_the_restart_of_the_gateway(page: Page) -> None:
-    heard: list[str] = []
-    page.on("websocket", lambda socket: socket.on("framereceived", lambda text: heard.append(str(text))))
     port = free_port()
-    live_id = new_id("slow")
-    live, ended = f"trendyol:{live_id}", f"mircate:{new_id('done')}"
+    live, ended = f"trendyol:{new_id('slow')}", f"mircate:{new_id('done')}"
     with demo_gateway(port, signal.SIGTERM) as url:
         open_board(page, url, live, ended)
         wait_for_end(page, ended)
@@ -66,36 +105,29 @@ def test_it_survives_the_restart_of_the_gateway(page: Page) -> None:
     page.get_by_text("Connection lost").wait_for()
     assert card(page, live).get_by_text("Running").is_visible()
     assert page.get_by_role("button", name="Try now").is_visible()
-    heard.clear()
     with demo_gateway(port):
-        page.wait_for_function("() => document.querySelector('.connection').dataset.state === 'live'")
-        page.get_by_text("Live · following 1 batch").wait_for()
-        until(page, lambda: any(live_id in text for text in heard))
-        assert card(page, live).get_by_text("Running").is_visible()
+        page.evaluate("() => document.querySelector('#retry').click()")  # hidden where it has come back by itself
+        page.get_by_text(re.compile("^Live.* · following 1 batch$")).wait_for()
+        page.get_by_text("1 watched").wait_for()
         assert card(page, ended).get_by_text("Succeeded", exact=True).is_visible()
 
 
-def until(page: Page, condition: Callable[[], bool]) -> None:
-    """Wait, while the browser's events come in."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        page.wait_for_timeout(50)
-
-
-def test_a_token_is_asked_for_and_kept_for_the_session(page: Page, guarded: str) -> None:
-    key = f"surecart-batch:{new_id('done')}"
-    page.goto(f"{guarded}/#batches={key}")
+def sign_in(page: Page, token: str) -> None:
     dialog = page.get_by_role("dialog", name="A token, please")
-    field = dialog.get_by_label("Token")
-    field.fill("wrong")
+    dialog.get_by_label("Token").fill(token)
     dialog.get_by_role("button", name="Sign in").click()
+
+
+def test_a_token_is_asked_for_and_kept_for_the_session(page: Page, guarded: Guarded) -> None:
+    key = f"surecart-batch:{new_id('done')}"
+    page.goto(f"{guarded.direct}/#batches={key}")
+    sign_in(page, "wrong")
+    dialog = page.get_by_role("dialog", name="A token, please")
     dialog.get_by_text("The token was refused.").wait_for()
-    field.fill(TOKEN)
     with page.expect_websocket() as opened:
-        dialog.get_by_role("button", name="Sign in").click()
+        sign_in(page, TOKEN)
     wait_for_end(page, key)
-    assert opened.value.url.startswith(f"{guarded.replace('http', 'ws')}/graphql")
+    assert opened.value.url.startswith(f"{guarded.direct.replace('http', 'ws')}/graphql")
     page.reload()
     wait_for_end(page, key)
     assert page.evaluate("() => Object.values(sessionStorage)") == [TOKEN]
@@ -104,3 +136,54 @@ def test_a_token_is_asked_for_and_kept_for_the_session(page: Page, guarded: str)
     page.get_by_role("button", name="Sign out").click()
     dialog.wait_for()
     assert page.evaluate("() => sessionStorage.length") == 0
+
+
+def test_axe_finds_nothing_where_a_token_is_asked_for(page: Page, guarded: Guarded) -> None:
+    need("browser", is_there=AXE.is_file(), how=HOW)
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{guarded.direct}/")
+    sign_in(page, "wrong")
+    page.get_by_role("dialog").get_by_text("The token was refused.").wait_for()
+    for colours in ("light", "dark"):
+        page.emulate_media(color_scheme=colours)
+        assert violations(page) == [], colours
+
+
+def test_it_is_live_where_no_websocket_gets_through(page: Page, guarded: Guarded) -> None:
+    live, ending = f"mircate:{new_id('slow')}", f"trendyol:{new_id('partly-failed')}"
+    page.goto(f"{guarded.walled}/#batches={live},{ending}")
+    sign_in(page, TOKEN)
+    page.get_by_text("Live, without a WebSocket · following 2 batches").wait_for()
+    wait_for_end(page, ending)
+    assert card(page, ending).locator(".counts span").all_inner_texts() == ["9 succeeded", "3 failed", "of 12"]
+    card(page, live).get_by_text("Running").wait_for()
+    assert guarded.wall.refused > 0
+    guarded.wall.is_down = True
+    page.get_by_text("Connection lost").wait_for()
+    assert card(page, live).get_by_text("Running").is_visible()
+    guarded.wall.is_down = False
+    page.get_by_text("Live, without a WebSocket · following 1 batch").wait_for()
+    page.get_by_role("button", name=f"Remove {live} from the board").click()
+    page.get_by_text("Connected · nothing to follow").wait_for()
+
+
+def test_a_stream_asks_for_another_token_when_its_own_is_refused(page: Page, guarded: Guarded) -> None:
+    key = f"mircate:{new_id('done')}"
+    page.goto(f"{guarded.walled}/")
+    page.evaluate("() => sessionStorage.setItem('board:token', 'of-yesterday')")
+    with page.expect_response("**/graphql") as answered:
+        page.goto(f"{guarded.walled}/?#batches={key}")
+    assert answered.value.status == 401
+    sign_in(page, TOKEN)
+    wait_for_end(page, key)
+
+
+def test_events_are_read_in_whatever_pieces_they_come(page: Page, guarded: Guarded) -> None:
+    page.goto(f"{guarded.direct}/")
+    text = ":\n\nevent: next\ndata: {\ndata: }\n\n: sign of life\n\nretry: 5\r\n\r\n"
+    text += "event:complete\nid: complete\ndata:\n\n"
+    whole = [{"event": "next", "data": "{\n}"}, {"event": "complete", "data": ""}]
+    read = "const r = new m.EventReader(); return x.flatMap((piece) => r.read(piece));"
+    for size in (1, 2, 7, len(text)):
+        pieces = [text[i : i + size] for i in range(0, len(text), size)]
+        assert module(page, "events", read, pieces) == whole

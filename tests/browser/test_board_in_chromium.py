@@ -8,17 +8,17 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from gateway.cli.cells import cell, neutral
-from tests.browser.boards import AXE, HOW, card, new_id, open_board, paste, violations, wait_for_end
+from tests.browser.boards import AXE, HOW, card, module, new_id, open_board, paste, violations, wait_for_end
 from tests.needs import need
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
     from tests.browser.conftest import Visit
 
@@ -38,13 +38,6 @@ def ended(gateway: str) -> str:
 
 def columns(page: Page) -> list[str]:
     return page.locator(".column h2").all_inner_texts()
-
-
-def module(page: Page, name: str, expression: str, argument: Any = None) -> Any:
-    """What a module of the board makes of an argument."""
-    return page.evaluate(
-        f"async (x) => {{ const m = await import('/_assets/board/{name}.js'); {expression} }}", argument
-    )
 
 
 def test_pasted_batches_are_followed_to_their_end(visit: Visit) -> None:
@@ -122,6 +115,38 @@ def test_mistakes_and_refusals_are_said_in_words(visit: Visit) -> None:
     assert page.get_by_label("Batch ids").input_value() == "bare\ntrendyl:1\nmircate:"
     refused.get_by_role("button", name=f"Remove {wrong} from the board").click()
     refused.wait_for(state="detached")
+
+
+def test_a_link_with_a_source_that_is_not_there_spoils_no_other(visit: Visit) -> None:
+    page = visit.page
+    known, stranger = f"trendyol:{new_id('done')}", "harbour:x"
+    open_board(page, visit.gateway, stranger, known)
+    card(page, stranger).get_by_text("The gateway has no source “harbour” that you may use.").wait_for()
+    wait_for_end(page, known)
+
+
+def test_a_marketplace_that_the_board_has_not_heard_of_is_there_with_its_name(visit: Visit) -> None:
+    """As one that `marketplaces` tells of."""
+
+    def with_harbour(route: Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        if "marketplaces" in told["data"] and isinstance(told["data"]["marketplaces"], list):
+            account = {"name": "harbour-demo", "budgetLeft": 7, "breaker": "CLOSED", "watchedBatches": 2}
+            sources = ["HARBOUR_SHIP", "HARBOUR_PRICE_LIST"]
+            told["data"]["marketplaces"].append(
+                {"marketplace": "HARBOUR", "title": "The Harbour", "sources": sources, "accounts": [account]}
+            )
+        route.fulfill(response=answer, json=told)
+
+    page = visit.page
+    page.route("**/graphql", with_harbour)
+    open_board(page, visit.gateway)
+    assert columns(page) == ["Trendyol", "idefix", "Mircate", "SureCart", "The Harbour"]
+    assert "harbour-demo" in page.locator(".column").last.inner_text()
+    offered = page.get_by_label("Bare ids are from").locator("option").all_inner_texts()
+    assert offered[-2:] == ["The Harbour ship", "The Harbour price list"]
+    assert "The Harbour ship" in page.get_by_label("Story on").locator("option").all_inner_texts()
 
 
 def failed_rows(download: Path) -> list[dict[str, str]]:

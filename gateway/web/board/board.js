@@ -1,7 +1,7 @@
 // What is on the board: one entry per batch, in the order in which they were put there.
 
 import { tell } from './dom.js';
-import { written } from './refs.js';
+import { typed, written } from './refs.js';
 
 /**
  * An entry: `key` (the reference as written) and `ref`; `batch` and `error` as last told; `isFinal`; `since` and
@@ -12,6 +12,8 @@ import { written } from './refs.js';
  */
 export class Board extends EventTarget {
   entries = new Map();
+  /** Sources that the gateway understands; null before it told: nothing is followed until then. */
+  #sources = null;
 
   constructor(now) {
     super();
@@ -20,7 +22,15 @@ export class Board extends EventTarget {
 
   /** Batches that are to be followed. */
   live() {
-    return [...this.entries.values()].filter((entry) => !entry.isFinal);
+    return [...this.entries.values()].filter((entry) => !entry.isFinal && this.#sources?.includes(entry.ref.source));
+  }
+
+  /** Gives up batches of sources that the gateway does not have: one of them would spoil the question about all. */
+  understand(sources) {
+    const isNews = this.#sources === null;
+    this.#sources = sources;
+    this.#judge();
+    if (isNews) tell(this, 'members');
   }
 
   /** Puts batches on the board; returns how many were not there yet. */
@@ -31,7 +41,7 @@ export class Board extends EventTarget {
       if (!this.entries.has(key)) this.entries.set(key, this.#entry(key, ref));
     }
     const added = this.entries.size - before;
-    if (added) tell(this, 'members');
+    if (added) this.#joined();
     return added;
   }
 
@@ -44,7 +54,7 @@ export class Board extends EventTarget {
         return [key, old.get(key) ?? this.#entry(key, ref)];
       }),
     );
-    tell(this, 'members');
+    this.#joined();
   }
 
   remove(keys) {
@@ -57,7 +67,7 @@ export class Board extends EventTarget {
     const entry = this.entries.get(key);
     if (!entry) return;
     this.#change(entry, { error: null, isFinal: false, since: this.now(), until: null });
-    tell(this, 'members');
+    this.#joined();
   }
 
   /** Takes an update of the subscription. */
@@ -97,6 +107,20 @@ export class Board extends EventTarget {
   /** Tells everybody to show everything anew, in another language say. */
   refresh() {
     for (const entry of this.entries.values()) tell(this, 'changed', { entry, before: entry });
+  }
+
+  #joined() {
+    this.#judge();
+    tell(this, 'members');
+  }
+
+  #judge() {
+    if (this.#sources === null) return;
+    for (const entry of this.entries.values()) {
+      if (entry.isFinal || this.#sources.includes(entry.ref.source)) continue;
+      const message = `The gateway has no source “${typed(entry.ref.source)}” that you may use.`;
+      this.#change(entry, { error: { code: 'UNKNOWN_SOURCE', message }, isFinal: true, until: this.now() });
+    }
   }
 
   #entry(key, ref) {

@@ -11,8 +11,8 @@ const OLD = 75;
 let numbers = 0;
 
 export class Card {
-  constructor(entry, { language, gateway }, { open, remove, again }) {
-    Object.assign(this, { entry, language, gateway });
+  constructor(entry, { language, gateway, names }, { open, remove, again }) {
+    Object.assign(this, { entry, language, gateway, names });
     const id = `batch-${(numbers += 1)}`;
     this.parts = {
       mark: h('span', { class: 'mark', 'aria-hidden': 'true' }),
@@ -87,7 +87,7 @@ export class Card {
     const isOne = gateway.siblings(source).length < 2;
     const does = operation && operation !== 'OTHER' ? language.sayOr(`operations.${operation}`, operation) : null;
     const facts = [
-      isOne ? does : sourceWords(source, gateway.marketplaceOf(source), language),
+      isOne ? does : this.names.kind(source),
       gateway.accountsOf(source).length > 1 || (account && !entry.batch) ? (entry.batch?.account ?? account) : null,
     ];
     return facts.filter(Boolean).join(' · ');
@@ -171,13 +171,6 @@ export function showError(node, error, language) {
   node.hidden = !error;
   setText(title, error ? language.sayOr(`errors.${error.code}`, '') : '');
   setText(words, error ? ` ${error.message} (${error.code})` : '');
-}
-
-/** The source without the marketplace's name in front. */
-function sourceWords(source, marketplace, language) {
-  const words = language.sayOr(`sources.${source}`, source);
-  const name = `${language.sayOr(`marketplaces.${marketplace}`, marketplace)} `;
-  return words.startsWith(name) ? words.slice(name.length) : words;
 }
 
 export function reasonWords({ code, message, ...explanations }, language) {

@@ -11,8 +11,8 @@ export class Columns {
   #dirty = new Set();
   #isPlanned = false;
 
-  constructor({ board, gateway, language, api, toolbar }, actions) {
-    Object.assign(this, { board, gateway, language, api, toolbar, actions });
+  constructor({ board, gateway, language, names, api, toolbar }, actions) {
+    Object.assign(this, { board, gateway, language, names, api, toolbar, actions });
     board.addEventListener('changed', ({ detail }) => this.#mark(detail.entry));
     setInterval(() => this.#tick(), 1000);
   }
@@ -70,7 +70,7 @@ export class Columns {
 
   #fill(column, name, entries) {
     const { language } = this;
-    setText(column.title, language.sayOr(`marketplaces.${name}`, name));
+    setText(column.title, this.names.marketplace(name));
     this.#accounts(column, name);
     const cards = entries.map((entry) => this.#card(entry));
     cards.forEach((card, place) => {

@@ -7,10 +7,10 @@ export class Connection {
   #root = document.querySelector('.connection');
   #lostAt = null;
 
-  constructor({ socket, gateway, session, board, language, api }) {
-    Object.assign(this, { socket, gateway, session, board, language, api });
+  constructor({ line, gateway, session, board, language, api }) {
+    Object.assign(this, { line, gateway, session, board, language, api });
     byId('retry').addEventListener('click', () => {
-      socket.retry();
+      line.retry();
       gateway.ask();
     });
     setInterval(() => this.#count(), 250);
@@ -18,11 +18,11 @@ export class Connection {
 
   /** `refused`, `lost`, `connecting`, `live` or `idle`. */
   get state() {
-    const { socket, gateway, session } = this;
+    const { line, gateway, session } = this;
     if (session.isRefused) return 'refused';
-    if (socket.state === 'waiting') return 'lost';
-    if (socket.state === 'connecting') return this.#lostAt === null ? 'connecting' : 'lost';
-    if (socket.state === 'open') return 'live';
+    if (line.state === 'waiting') return 'lost';
+    if (line.state === 'connecting') return this.#lostAt === null ? 'connecting' : 'lost';
+    if (line.state === 'open') return 'live';
     if (gateway.trouble instanceof Unreachable) return 'lost';
     return gateway.marketplaces === null ? 'connecting' : 'idle';
   }
@@ -34,15 +34,16 @@ export class Connection {
     this.#root.dataset.state = state;
     document.body.dataset.connection = state;
     const fact = state === 'lost' ? language.formats.time(new Date(this.#lostAt)) : this.board.live().length;
-    setText(byId('connection'), language.say(`connection.${state}`, fact));
+    const words = state === 'live' && this.line.isStreamed ? 'streamed' : state;
+    setText(byId('connection'), language.say(`connection.${words}`, fact));
     byId('retry').hidden = state !== 'lost';
     this.#count();
   }
 
   #count() {
-    const { socket, language } = this;
-    const seconds = Math.ceil((socket.retryAt - Date.now()) / 1000);
-    const isWaiting = this.state === 'lost' && socket.state === 'waiting' && seconds > 0;
+    const { line, language } = this;
+    const seconds = Math.ceil((line.retryAt - Date.now()) / 1000);
+    const isWaiting = this.state === 'lost' && line.state === 'waiting' && seconds > 0;
     setLine(byId('countdown'), isWaiting ? language.say('retryIn', seconds) : null);
   }
 }

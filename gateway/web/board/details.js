@@ -13,8 +13,8 @@ export class Details {
   #parts = null;
   entry = null;
 
-  constructor({ board, api, language, summaries }, { closed, again }) {
-    Object.assign(this, { board, api, language, summaries, again });
+  constructor({ board, api, language, names, summaries }, { closed, again }) {
+    Object.assign(this, { board, api, language, names, summaries, again });
     this.#dialog.addEventListener('close', () => {
       this.entry = null;
       closed();
@@ -63,7 +63,7 @@ export class Details {
     };
     this.#parts = parts;
     this.#dialog.replaceChildren(
-      h('header', {}, h('div', {}, h('p', { class: 'muted' }, this.#from()), h('h2', { id: 'details-title' }, entry.ref.id)), parts.close),
+      h('header', {}, h('div', {}, h('p', { class: 'muted' }, this.names.source(entry.ref.source)), h('h2', { id: 'details-title' }, entry.ref.id)), parts.close),
       parts.state,
       parts.error,
       ...parts.notes.map(([, node]) => node),
@@ -74,11 +74,6 @@ export class Details {
       parts.failures.root,
       h('p', { class: 'reference' }, h('span', { class: 'muted' }, `${language.say('reference')} `), h('code', {}, entry.key)),
     );
-  }
-
-  #from() {
-    const { source } = this.entry.ref;
-    return this.language.sayOr(`sources.${source}`, source);
   }
 
   show() {

@@ -39,10 +39,16 @@ fragment State on NormalizedBatch {
 export const MARKETPLACES = `query BoardMarketplaces {
   marketplaces {
     marketplace
+    title
     sources
-    retention
     accounts { name budgetLeft breaker watchedBatches }
   }
+}`;
+
+// Also what none of the client's accounts is for. Where the gateway keeps its schema to itself, nothing is learned here.
+export const KNOWN = `query BoardKnown {
+  marketplaces: __type(name: "Marketplace") { enumValues { name } }
+  sources: __type(name: "BatchSource") { enumValues { name } }
 }`;
 
 // What the gateway has at hand is enough for these: `maxAge` keeps it from asking the marketplace for the board's sake.

@@ -13,9 +13,8 @@ export class Form {
   #account = byId('account');
   #mistakes = byId('mistakes');
 
-  constructor(gateway, language, watch) {
-    this.gateway = gateway;
-    this.language = language;
+  constructor(gateway, language, names, watch) {
+    Object.assign(this, { gateway, language, names });
     this.watch = watch;
     this.#root.addEventListener('submit', (event) => this.#submit(event));
     this.#source.addEventListener('change', () => this.show());
@@ -28,11 +27,11 @@ export class Form {
 
   /** Offers what the gateway has, in the language of the board. */
   show() {
-    const { gateway, language } = this;
+    const { gateway, language, names } = this;
     this.#ids.placeholder = language.say('idsPlaceholder', gateway.sources.slice(0, 2).map(typed));
     setOptions(this.#source, [
       [NONE, language.say('noSource')],
-      ...gateway.sources.map((source) => [source, language.sayOr(`sources.${source}`, typed(source))]),
+      ...gateway.sources.map((source) => [source, names.source(source)]),
     ]);
     const accounts = gateway.accountsOf(this.#source.value);
     byId('account-field').hidden = accounts.length < 2;
@@ -71,6 +70,6 @@ export class Form {
   }
 
   #known() {
-    return this.gateway.understood.map(typed).join(', ');
+    return (this.gateway.understood ?? []).map(typed).join(', ');
   }
 }

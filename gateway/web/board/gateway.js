@@ -1,19 +1,11 @@
 // What the gateway says of itself: marketplaces, accounts, what it watches; and whether it can be reached at all.
 
-import { Unauthorized } from './api.js';
+import { Refused, Unauthorized } from './api.js';
 import { tell } from './dom.js';
-import { MARKETPLACES } from './documents.js';
+import { KNOWN, MARKETPLACES } from './documents.js';
 
 const EVERY = 4_000;
 const LONGEST = 15_000;
-
-/** Sources that every gateway of this version knows, also where none of their accounts is configured. */
-const KNOWN = {
-  TRENDYOL: ['TRENDYOL'],
-  IDEFIX: ['IDEFIX_FAST_LISTING', 'IDEFIX_PRODUCT_CREATE', 'IDEFIX_INVENTORY'],
-  MIRCATE: ['MIRCATE'],
-  SURECART: ['SURECART_BATCH', 'SURECART_OPERATION'],
-};
 
 /** Events: `changed`. */
 export class Gateway extends EventTarget {
@@ -21,6 +13,8 @@ export class Gateway extends EventTarget {
   marketplaces = null;
   /** The words of what went wrong with the last question, or null. */
   trouble = null;
+  /** Names of marketplaces and sources that the gateway's schema has, as far as it tells; null before it was asked. */
+  #known = null;
   #failures = 0;
   #timer = 0;
   #asking = false;
@@ -38,6 +32,7 @@ export class Gateway extends EventTarget {
     clearTimeout(this.#timer);
     try {
       const { marketplaces } = await this.api.ask(MARKETPLACES);
+      this.#known ??= await this.#learn();
       this.marketplaces = marketplaces ?? [];
       this.trouble = null;
       this.#failures = 0;
@@ -51,6 +46,16 @@ export class Gateway extends EventTarget {
     if (!isOver) this.#timer = setTimeout(() => this.ask(), Math.min(LONGEST, EVERY * 1.5 ** this.#failures));
   }
 
+  async #learn() {
+    try {
+      const { marketplaces, sources } = await this.api.ask(KNOWN);
+      return { marketplaces: valuesOf(marketplaces), sources: valuesOf(sources) };
+    } catch (error) {
+      if (error instanceof Refused) return { marketplaces: [], sources: [] };
+      throw error;
+    }
+  }
+
   /** Whether the accounts are those of the sandbox. */
   get isSandbox() {
     const names = (this.marketplaces ?? []).flatMap(({ accounts }) => accounts.map(({ name }) => name));
@@ -62,27 +67,38 @@ export class Gateway extends EventTarget {
     return (this.marketplaces ?? []).flatMap(({ sources }) => sources);
   }
 
-  /** Sources that the API understands. */
+  /** Sources that the API understands; null before it was reached. */
   get understood() {
-    return [...new Set([...Object.values(KNOWN).flat(), ...this.sources])];
+    return this.#known && [...new Set([...this.sources, ...this.#known.sources])];
   }
 
-  /** Where a source belongs. */
+  /** What a marketplace is called; null where the client has no account there. */
+  titleOf(marketplace) {
+    return (this.marketplaces ?? []).find((one) => one.marketplace === marketplace)?.title ?? null;
+  }
+
+  /** Where a source belongs. A source's name begins with its marketplace's. */
   marketplaceOf(source) {
-    const told = (this.marketplaces ?? []).find(({ sources }) => sources.includes(source));
-    if (told) return told.marketplace;
-    return Object.keys(KNOWN).find((name) => KNOWN[name].includes(source)) ?? source;
+    const told = this.#told(source)?.marketplace;
+    const begins = (name) => source === name || source.startsWith(`${name}_`);
+    return told ?? this.#known?.marketplaces.find(begins) ?? source.split('_')[0];
   }
 
   /** The sources of the same marketplace, this one among them. */
   siblings(source) {
-    const told = (this.marketplaces ?? []).find(({ sources }) => sources.includes(source));
-    return told?.sources ?? KNOWN[this.marketplaceOf(source)] ?? [source];
+    const marketplace = this.marketplaceOf(source);
+    const known = (this.#known?.sources ?? []).filter((name) => this.marketplaceOf(name) === marketplace);
+    return this.#told(source)?.sources ?? (known.length ? known : [source]);
   }
 
   /** The names of the accounts that may be asked about a source. */
   accountsOf(source) {
-    const told = (this.marketplaces ?? []).find(({ sources }) => sources.includes(source));
-    return told ? told.accounts.map(({ name }) => name) : [];
+    return (this.#told(source)?.accounts ?? []).map(({ name }) => name);
+  }
+
+  #told(source) {
+    return (this.marketplaces ?? []).find(({ sources }) => sources.includes(source));
   }
 }
+
+const valuesOf = (type) => (type?.enumValues ?? []).map(({ name }) => name);

@@ -12,13 +12,14 @@ import { FILTERS, mayHaveFailures } from './entry.js';
 import { Form } from './form.js';
 import { Gateway } from './gateway.js';
 import { Language } from './language.js';
+import { Line } from './line.js';
 import { readFragment, writeFragment } from './link.js';
 import { lookRegularly } from './looks.js';
+import { Names } from './names.js';
 import { readRef } from './refs.js';
 import { Sandbox } from './sandbox.js';
 import { Session } from './session.js';
 import { SignIn } from './signin.js';
-import { Socket } from './socket.js';
 import { Subscription } from './subscription.js';
 import { Summaries } from './summaries.js';
 import { Toolbar } from './toolbar.js';
@@ -28,17 +29,18 @@ const session = new Session();
 const api = new Api(session);
 const gateway = new Gateway(api);
 const board = new Board(() => api.now());
-const socket = new Socket(session);
-const subscription = new Subscription(board, socket);
+const names = new Names(gateway, language);
+const line = new Line(session);
+const subscription = new Subscription(board, line);
 const summaries = new Summaries(board, api);
 const announcer = new Announcer(board, language);
 const signIn = new SignIn(session, language, () => !(gateway.trouble instanceof Refused));
-const connection = new Connection({ socket, gateway, session, board, language, api });
-const form = new Form(gateway, language, watch);
-const sandbox = new Sandbox(gateway, language, watch);
+const connection = new Connection({ line, gateway, session, board, language, api });
+const form = new Form(gateway, language, names, watch);
+const sandbox = new Sandbox(gateway, language, names, watch);
 const toolbar = new Toolbar(board, language, { filtered: () => columns.arrange(), clear, download });
-const columns = new Columns({ board, gateway, language, api, toolbar }, { open, remove, again });
-const details = new Details({ board, api, language, summaries }, { closed: writeLink, again: (entry) => again(entry) });
+const columns = new Columns({ board, gateway, language, names, api, toolbar }, { open, remove, again });
+const details = new Details({ board, api, language, names, summaries }, { closed: writeLink, again: (entry) => again(entry) });
 
 function watch(refs) {
   const added = board.add(refs);
@@ -88,7 +90,7 @@ function writeLink() {
 
 function readLink() {
   const { batches, open: opened } = readFragment(location.hash);
-  const refs = batches.map((text) => readRef(text, gateway.understood).ref).filter(Boolean);
+  const refs = batches.map((text) => readRef(text, null).ref).filter(Boolean);
   board.become(refs);
   details.open(board.entries.get(opened) ?? null);
 }
@@ -139,11 +141,12 @@ byId('theme').value = document.documentElement.dataset.theme ?? 'auto';
 byId('theme').addEventListener('change', ({ target }) => choose(target.value));
 language.addEventListener('changed', speak);
 gateway.addEventListener('changed', () => {
+  if (gateway.understood) board.understand(gateway.understood);
   show();
-  if (!gateway.trouble) socket.retry();
+  if (!gateway.trouble) line.retry();
 });
-socket.addEventListener('state', () => connection.show());
-socket.addEventListener('ready', () => gateway.ask());
+line.addEventListener('state', () => connection.show());
+line.addEventListener('open', () => gateway.ask());
 board.addEventListener('members', () => {
   if (details.entry && !board.entries.has(details.entry.key)) details.open(null);
   writeLink();
@@ -153,12 +156,13 @@ board.addEventListener('members', () => {
 session.addEventListener('refused', show);
 session.addEventListener('signedin', () => {
   gateway.ask();
-  socket.signIn();
+  line.signIn();
   show();
 });
 subscription.addEventListener('refused', ({ detail }) => complain('updates', detail && Refused.of(detail)));
 window.addEventListener('hashchange', readLink);
 
 speak();
-gateway.ask().then(readLink);
-lookRegularly(board, api, () => socket.state === 'open');
+readLink();
+gateway.ask();
+lookRegularly(board, api, () => line.state === 'open');

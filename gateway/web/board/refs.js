@@ -1,5 +1,6 @@
 // References as people write them, `source[@account]:id`, and as the API takes them. Sources are the enum's names here.
 
+const SOURCE = /^[A-Z][A-Z0-9_]*$/;
 const WRITTEN = /^([^:@\s]+)(?:@([^:\s]*))?:(.+)$/s;
 
 /** `IDEFIX_INVENTORY` as it is typed: `idefix-inventory`. */
@@ -20,6 +21,7 @@ export const place = (source, id) => `${source} ${id}`;
 /**
  * Reads what was pasted: references and bare ids, one per line or parted by spaces, commas or semicolons.
  *
+ * `sources` are those that are understood; null takes any, where that is not known yet.
  * `chosen` is where bare ids are from: `{ source, account }`, or null. Mistakes are `{ text, why, source }`, where `why`
  * names the words for it. An id with colons of its own needs its source in front.
  */
@@ -46,7 +48,7 @@ export function readRef(text, sources, chosen = null) {
   }
   const [, head, account, id] = match;
   const source = named(head);
-  if (!sources.includes(source)) return { mistake: { text, why: 'unknownSource', source: head } };
+  if (!(sources?.includes(source) ?? SOURCE.test(source))) return { mistake: { text, why: 'unknownSource', source: head } };
   if (account === '') return { mistake: { text, why: 'noAccount' } };
   return { ref: { source, account: account ?? null, id } };
 }

@@ -12,22 +12,21 @@ export class Sandbox {
   #stories = byId('stories');
   #shown = '';
 
-  constructor(gateway, language, watch) {
-    this.gateway = gateway;
-    this.language = language;
+  constructor(gateway, language, names, watch) {
+    Object.assign(this, { gateway, language, names });
     this.watch = watch;
     this.#where.addEventListener('change', () => this.show());
   }
 
   /** Opens by itself while the board is empty. */
   show(isEmpty = false) {
-    const { gateway, language } = this;
+    const { gateway, language, names } = this;
     this.#root.hidden = !gateway.isSandbox;
     if (isEmpty && gateway.isSandbox) this.#root.open = true;
     const sources = gateway.sources;
     setOptions(this.#where, [
       [EVERYWHERE, language.say('sandbox.everywhere')],
-      ...sources.map((source) => [source, language.sayOr(`sources.${source}`, source)]),
+      ...sources.map((source) => [source, names.source(source)]),
     ]);
     const state = JSON.stringify([sources, this.#where.value, language.code]);
     if (state === this.#shown) return;
@@ -58,11 +57,19 @@ export class Sandbox {
   }
 
   #tour(sources) {
-    return sources.flatMap((source) => (TOUR[source] ?? []).map((story) => ref(source, story === 'usual' ? '' : story)));
+    return stops(this.gateway, sources).map(([source, story]) => ref(source, story === 'usual' ? '' : story));
   }
 }
 
 const ref = (source, ...parts) => ({ source, account: null, id: newId(...parts) });
+
+/** What the tour shows, as pairs of a source and a story: of a marketplace that it does not know, what all can play. */
+function stops(gateway, sources) {
+  const planned = sources.flatMap((source) => (TOUR[source] ?? []).map((story) => [source, story]));
+  const visited = new Set(planned.map(([source]) => gateway.marketplaceOf(source)));
+  const others = firstOfEach(gateway, sources).filter((source) => !visited.has(gateway.marketplaceOf(source)));
+  return [...planned, ...others.map((source) => [source, 'partly-failed'])];
+}
 
 /** One source of each marketplace, of those that play the story. */
 function firstOfEach(gateway, sources, playing) {

@@ -19,13 +19,13 @@ export class Subscription extends EventTarget {
   #isRefused = false;
   #timer = 0;
 
-  constructor(board, socket) {
+  constructor(board, line) {
     super();
     this.board = board;
-    this.socket = socket;
+    this.line = line;
     board.addEventListener('members', () => this.#soon(SETTLE));
-    socket.addEventListener('ready', () => this.#subscribe());
-    socket.addEventListener('message', ({ detail }) => this.#hear(detail));
+    line.addEventListener('ready', () => this.#subscribe());
+    line.addEventListener('message', ({ detail }) => this.#hear(detail));
   }
 
   #soon(milliseconds) {
@@ -37,10 +37,10 @@ export class Subscription extends EventTarget {
     const live = this.board.live();
     if (!live.length) {
       this.#forget();
-      this.socket.leave();
-    } else if (this.socket.state === 'off') {
-      this.socket.want();
-    } else if (this.socket.state === 'open') {
+      this.line.leave();
+    } else if (this.line.state === 'off') {
+      this.line.want();
+    } else if (this.line.isReady) {
       const keys = new Set(live.map((entry) => entry.key));
       const isMore = [...keys].some((key) => !this.#subscribed.has(key));
       const isLess = [...this.#subscribed].some((key) => !this.board.entries.has(key));
@@ -61,9 +61,9 @@ export class Subscription extends EventTarget {
       this.#operations.set(id, new Map(entries.map((entry) => [place(entry.ref.source, entry.ref.id), entry.key])));
       for (const entry of entries) this.#subscribed.add(entry.key);
       const variables = { refs: entries.map((entry) => asInput(entry.ref)) };
-      this.socket.send({ type: 'subscribe', id, payload: { query: UPDATES, variables } });
+      this.line.send({ type: 'subscribe', id, payload: { query: UPDATES, variables } });
     }
-    for (const id of old) this.socket.send({ type: 'complete', id });
+    for (const id of old) this.line.send({ type: 'complete', id });
     if (!this.#operations.size) this.#soon(SETTLE);
   }
 

@@ -14,6 +14,7 @@ export default {
   connection: {
     connecting: 'Connecting…',
     live: (f, live) => `Live · following ${many(f, live, 'batch', 'batches')}`,
+    streamed: (f, live) => `Live, without a WebSocket · following ${many(f, live, 'batch', 'batches')}`,
     idle: 'Connected · nothing to follow',
     lost: (f, since) => `Connection lost · states are from ${since} · trying again`,
     refused: 'The gateway wants a token',
@@ -86,15 +87,12 @@ export default {
   noneShown: 'Nothing to show with this filter.',
   gatewaySaid: (f, message, code) => `The gateway says: ${message}${code ? ` (${code})` : ''}`,
 
-  marketplaces: { TRENDYOL: 'Trendyol', IDEFIX: 'idefix', MIRCATE: 'Mircate', SURECART: 'SureCart' },
-  sources: {
-    TRENDYOL: 'Trendyol',
-    IDEFIX_FAST_LISTING: 'idefix fast listing',
-    IDEFIX_PRODUCT_CREATE: 'idefix product create',
-    IDEFIX_INVENTORY: 'idefix stock and price',
-    MIRCATE: 'Mircate',
-    SURECART_BATCH: 'SureCart batch',
-    SURECART_OPERATION: 'SureCart operation',
+  kinds: {
+    IDEFIX_FAST_LISTING: 'fast listing',
+    IDEFIX_PRODUCT_CREATE: 'product create',
+    IDEFIX_INVENTORY: 'stock and price',
+    SURECART_BATCH: 'batch',
+    SURECART_OPERATION: 'operation',
   },
   noAccount: 'No account that you may use.',
   breakers: { CLOSED: 'answering', OPEN: 'failing: states may be stale', HALF_OPEN: 'failed, trying again' },

@@ -11,6 +11,7 @@ export default {
   connection: {
     connecting: 'Bağlanıyor…',
     live: (f, live) => `Canlı · ${f.number(live)} toplu işlem izleniyor`,
+    streamed: (f, live) => `Canlı, WebSocket olmadan · ${f.number(live)} toplu işlem izleniyor`,
     idle: 'Bağlı · izlenecek işlem yok',
     lost: (f, since) => `Bağlantı koptu · durumlar ${since} anına ait · yeniden deneniyor`,
     refused: 'Ağ geçidi belirteç istiyor',
@@ -83,15 +84,12 @@ export default {
   noneShown: 'Bu süzgeçle gösterilecek bir şey yok.',
   gatewaySaid: (f, message, code) => `Ağ geçidi diyor ki: ${message}${code ? ` (${code})` : ''}`,
 
-  marketplaces: { TRENDYOL: 'Trendyol', IDEFIX: 'idefix', MIRCATE: 'Mircate', SURECART: 'SureCart' },
-  sources: {
-    TRENDYOL: 'Trendyol',
-    IDEFIX_FAST_LISTING: 'idefix hızlı ürün ekleme',
-    IDEFIX_PRODUCT_CREATE: 'idefix ürün oluşturma',
-    IDEFIX_INVENTORY: 'idefix stok ve fiyat',
-    MIRCATE: 'Mircate',
-    SURECART_BATCH: 'SureCart işlem grubu',
-    SURECART_OPERATION: 'SureCart tek işlem',
+  kinds: {
+    IDEFIX_FAST_LISTING: 'hızlı ürün ekleme',
+    IDEFIX_PRODUCT_CREATE: 'ürün oluşturma',
+    IDEFIX_INVENTORY: 'stok ve fiyat',
+    SURECART_BATCH: 'işlem grubu',
+    SURECART_OPERATION: 'tek işlem',
   },
   noAccount: 'Kullanabileceğiniz hesap yok.',
   breakers: { CLOSED: 'yanıt veriyor', OPEN: 'yanıt vermiyor: durumlar eski olabilir', HALF_OPEN: 'yanıt vermedi, yeniden deneniyor' },
@@ -182,6 +180,7 @@ export default {
   },
 
   errors: {
+    UNKNOWN_SOURCE: 'Ağ geçidinde kullanabileceğiniz böyle bir kaynak yok.',
     INVALID_REF: 'Numara geçersiz.',
     UNKNOWN_ACCOUNT: 'Bu adda kullanabileceğiniz bir hesap yok.',
     AMBIGUOUS_ACCOUNT: 'Birden çok hesap uyuyor: kaynak@hesap:numara biçiminde adını yazın.',
