@@ -79,6 +79,7 @@ class Cluster:
         self._batches: Batches | None = None
         self.duty = SharedDuty(self._session, self._link, self._keys, Accounts(accounts), clock)
         self.keeper = SharedKeeper(self._link, self._keys, clock, self.duty.token, self._read)
+        self.duty.release_after(self.keeper.owes)
 
     def budget(self, account: Account, limit: Limit, longest: float) -> Budget:
         """The budget of an account, whose calls last `longest` seconds at most."""
@@ -159,6 +160,7 @@ class Cluster:
             self._link.found()
             if is_new:
                 self._once("join", self._join)
+            self._once("settle", self.keeper.settle)
             self.duty.retry()
             for session in beat.gone:
                 self._once(session, partial(self._inherit, session))
@@ -193,7 +195,6 @@ class Cluster:
 
     async def _join(self) -> None:
         await self.duty.join_again()
-        await self.keeper.settle()
 
     async def _inherit(self, session: str) -> None:
         await self.duty.inherit(session)

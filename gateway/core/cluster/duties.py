@@ -7,7 +7,7 @@ decide again. A replica that cannot be sure of its leases, because it was stoppe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -36,6 +36,7 @@ class SharedDuty:
 
     _watcher: Watcher
     _batches: Batches
+    _owes: Callable[[BatchRef], bool]
 
     def __init__(self, session: Session, link: Link, keys: Keys, accounts: Accounts, clock: Clock) -> None:
         self._session = session
@@ -67,6 +68,10 @@ class SharedDuty:
     def read_through(self, batches: Batches) -> None:
         """Fetch what others have read through these."""
         self._batches = batches
+
+    def release_after(self, owes: Callable[[BatchRef], bool]) -> None:
+        """Keep the lease of a batch for as long as `owes` says that nobody else can know its end."""
+        self._owes = owes
 
     def want(self, ref: BatchRef, age: float) -> None:
         """A batch is watched here: claim its lease, or ask at once where there is no server to claim it on."""
@@ -136,6 +141,7 @@ class SharedDuty:
     def go_alone(self) -> None:
         """The server is lost: ask for everything that is watched here."""
         self.is_alone = True
+        self._finished.update(self._tokens)  # of those that end meanwhile, the leases are given back afterwards
         self._tokens.clear()
         for ref in self._watcher.watched():
             self._watcher.hold(ref)
@@ -186,6 +192,7 @@ class SharedDuty:
         self._watcher.begun(ref, age)
         if token:
             self._tokens[ref] = int(token)
+            self._finished.discard(ref)
             self._watcher.hold(ref)
             if not self._watcher.is_watched(ref):  # its watch ended while it was claimed
                 self.finish(ref)
@@ -200,8 +207,11 @@ class SharedDuty:
     async def _flush(self) -> None:
         await asyncio.sleep(0)  # whatever else is wanted in this turn of the loop goes along
         self._is_flushing = False
-        await _quietly(self._release(list(self._finished)))
+        await _quietly(self._release([ref for ref in self._finished if self._is_over(ref)]))
         await _quietly(self._claim_wanted(list(self._wanted)))
+
+    def _is_over(self, ref: BatchRef) -> bool:
+        return not self._owes(ref) and not self._watcher.is_watched(ref)
 
     async def _release(self, refs: Sequence[BatchRef]) -> None:
         for chunk in _chunks(refs):

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
 from adapters.base import Account
@@ -77,6 +78,7 @@ class SharedKeeper:
         except ServerAway:
             self._owe(account, state, lifetime)
             return state
+        self._paid(state)
         if good:
             return replace(state, version=told.decode())
         return self._read(account, state.ref, told) or state
@@ -96,9 +98,14 @@ class SharedKeeper:
 
     async def settle(self) -> None:
         """Give the server what it is owed, a few states at a time."""
-        while self._owed and self._link.is_up:
-            owed = [self._owed.popitem(last=False)[1] for _ in range(min(_AT_ONCE, len(self._owed)))]
-            await asyncio.gather(*(self.put(*one) for one in owed))
+        before = len(self._owed) + 1
+        while self._link.is_up and 0 < len(self._owed) < before:
+            before = len(self._owed)
+            await asyncio.gather(*(self.put(*one) for one in list(islice(self._owed.values(), _AT_ONCE))))
+
+    def owes(self, ref: BatchRef) -> bool:
+        """True where the newest state of a batch has not reached the server yet."""
+        return ref in self._owed
 
     async def aclose(self) -> None:
         """Nothing: the link is closed by whoever opened it."""
@@ -108,6 +115,11 @@ class SharedKeeper:
         self._owed[state.ref] = (account, state, lifetime)
         if len(self._owed) > _MOST_OWED:
             self._owed.popitem(last=False)
+
+    def _paid(self, state: State) -> None:
+        owed = self._owed.get(state.ref)
+        if owed is not None and owed[1].checked <= state.checked:
+            del self._owed[state.ref]
 
     def _put(self, state: State, lifetime: float) -> tuple[Any, ...]:
         asked = state.asked if state.asked is not None else state.checked
