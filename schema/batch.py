@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
 import strawberry
 
@@ -13,10 +13,12 @@ from adapters import model
 from adapters.registry import MARKETPLACE_OF
 from gateway.core.state import Reading
 from schema.enums import BatchSource, Language, Marketplace
-from schema.failures import FailureGroup, failure_groups, say
+from schema.failures import FailureGroup, say
 from schema.items import BatchItemConnection, ItemViews, View, views_of
 from schema.node import GlobalId, Node, encode
 from schema.scalars import JSON, raw_json
+
+Shown = TypeVar("Shown", bound="NormalizedBatch")
 
 
 @strawberry.interface(description="The fields that mean the same on every marketplace.")
@@ -59,7 +61,8 @@ class NormalizedBatch(Node):
     is_stale: bool = strawberry.field(
         description="True where the marketplace could not be asked again in time and this is the last known state"
     )
-    snapshot: strawberry.Private[model.Snapshot]
+    own_next_step: strawberry.Private[model.Text | None]
+    own_payload: strawberry.Private[bytes]
     views: strawberry.Private[ItemViews]
 
     @strawberry.field(description="`first` is at most 1,000; `search` finds items by a part of key or title")
@@ -76,7 +79,7 @@ class NormalizedBatch(Node):
     @strawberry.field(description="The failures by reason, most frequent first")
     def failure_summary(self) -> list[FailureGroup]:
         """The failures by reason."""
-        return failure_groups(self.snapshot)
+        return self.views.failures()
 
     @strawberry.field(
         description="What the seller still has to do after this state, where the marketplace asks for it (idefix: "
@@ -84,7 +87,7 @@ class NormalizedBatch(Node):
     )
     def next_step(self, language: Language = Language.EN) -> str | None:
         """What is left to the seller."""
-        return say(self.snapshot.next_step, language)
+        return say(self.own_next_step, language)
 
     @strawberry.field(
         description="The marketplace's answer, untouched (SureCart: with the operations of all pages); large for "
@@ -92,7 +95,7 @@ class NormalizedBatch(Node):
     )
     def payload(self) -> JSON | None:
         """The answer's JSON."""
-        return raw_json(self.snapshot.payload)
+        return raw_json(self.own_payload)
 
 
 class Told(NamedTuple):
@@ -129,7 +132,8 @@ def shared(snapshot: model.Snapshot, told: Told, view: View, key: Hashable = Non
         "expires_at": snapshot.expires_at,
         "fetched_at": told.fetched_at,
         "is_stale": told.is_stale,
-        "snapshot": snapshot,
+        "own_next_step": snapshot.next_step,
+        "own_payload": snapshot.payload,
         "views": views_of(snapshot, view, key),
     }
 
@@ -158,3 +162,16 @@ MaxAge = Annotated[int | None, strawberry.argument(description="Accept an answer
 def told(reading: Reading) -> Told:
     """What the gateway adds to the snapshot of a reading."""
     return Told(reading.state.ref.account, reading.state.fetched_at, reading.is_stale)
+
+
+def shown(snapshot: model.Snapshot, facts: Told, show: Callable[[model.Snapshot, Told], Shown]) -> Shown:
+    """The API's object of a snapshot, built once for the same facts. `show` is always the same for a snapshot.
+
+    The object must not lead back to the snapshot: only the garbage collector could free such a circle.
+    """
+    kept = snapshot.memo.get("shown")
+    if isinstance(kept, tuple) and kept[0] == facts:
+        return cast("Shown", kept[1])
+    made = show(snapshot, facts)
+    snapshot.memo["shown"] = facts, made
+    return made

@@ -54,9 +54,9 @@ def failures(of: tuple[model.Failure, ...]) -> list[Failure]:
     return [Failure(code=f.code, message=f.message, text=f.explanation) for f in of]
 
 
-def failure_groups(snapshot: model.Snapshot) -> list[FailureGroup]:
+def failure_groups(items: model.Items) -> list[FailureGroup]:
     """The failures of a batch by reason, most frequent first; an item counts once per reason."""
-    counted = Counter(reason for head in snapshot.items.heads for reason in dict.fromkeys(head.failures))
+    counted = Counter(reason for head in items.heads for reason in dict.fromkeys(head.failures))
     ordered = sorted(counted.items(), key=lambda entry: -entry[1])
     return [
         FailureGroup(code=reason.code, message=reason.message, count=count, text=reason.explanation)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Sequence
 from typing import cast
 
 import strawberry
@@ -12,7 +13,8 @@ import strawberry
 from adapters import model
 from schema.enums import Language
 from schema.errors import BadUserInput
-from schema.failures import Failure, failures, say
+from schema.failures import Failure, FailureGroup, failure_groups, failures, say
+from schema.lasting import Chosen
 from schema.scalars import JSON, raw_json
 
 LARGEST_PAGE = 1000
@@ -80,18 +82,20 @@ class BatchItemEdge:
 class BatchItemConnection:
     """By the Relay connection specification, with `nodes` for those who need no cursors."""
 
-    nodes: list[NormalizedBatchItem]
+    nodes: Sequence[NormalizedBatchItem]
     total_count: int = strawberry.field(description="How many items the filters let through, on all pages")
     is_complete: bool = strawberry.field(
         description="False where the marketplace lists only part of the items (Mircate lists the failed ones)"
     )
     has_next: strawberry.Private[bool]
     has_previous: strawberry.Private[bool]
+    views: strawberry.Private[ItemViews]
+    indexes: strawberry.Private[Sequence[int]]
 
     @strawberry.field
-    def edges(self) -> list[BatchItemEdge]:
+    def edges(self) -> Sequence[BatchItemEdge]:
         """The items with their cursors."""
-        return [BatchItemEdge(node=node, cursor=cursor(node.index)) for node in self.nodes]
+        return Chosen(self.views, self.indexes, self.views.edge)
 
     @strawberry.field
     def page_info(self) -> PageInfo:
@@ -99,8 +103,8 @@ class BatchItemConnection:
         return PageInfo(
             has_next_page=self.has_next,
             has_previous_page=self.has_previous,
-            start_cursor=cursor(self.nodes[0].index) if self.nodes else None,
-            end_cursor=cursor(self.nodes[-1].index) if self.nodes else None,
+            start_cursor=cursor(self.indexes[0]) if self.indexes else None,
+            end_cursor=cursor(self.indexes[-1]) if self.indexes else None,
         )
 
 
@@ -114,6 +118,7 @@ class ItemViews:
         self._items = items
         self._view = view
         self._built: dict[int, NormalizedBatchItem] = {}
+        self._failures: list[FailureGroup] | None = None
 
     def __getitem__(self, index: int) -> NormalizedBatchItem:
         built = self._built.get(index)
@@ -121,9 +126,19 @@ class ItemViews:
             built = self._built[index] = self._view(self._items[index])
         return built
 
-    def at(self, indexes: Iterable[int]) -> list[NormalizedBatchItem]:
+    def at(self, indexes: Sequence[int]) -> Sequence[NormalizedBatchItem]:
         """Several items."""
-        return [self[index] for index in indexes]
+        return Chosen(self, indexes, self.__getitem__)
+
+    def edge(self, index: int) -> BatchItemEdge:
+        """One item with its cursor."""
+        return BatchItemEdge(node=self[index], cursor=cursor(index))
+
+    def failures(self) -> list[FailureGroup]:
+        """The failures of all items by reason."""
+        if self._failures is None:
+            self._failures = failure_groups(self._items)
+        return self._failures
 
     def page(
         self, first: int, after: str | None, status: model.ItemStatus | None, search: str | None
@@ -131,10 +146,7 @@ class ItemViews:
         """One page of the items that the filters let through."""
         check_first(first)
         found = self._find(status, search)
-        start = 0
-        if after is not None:
-            position = _position(after)
-            start = next((i for i, index in enumerate(found) if index > position), len(found))
+        start = bisect_right(found, _position(after)) if after is not None else 0
         chosen = found[start : start + first]
         return BatchItemConnection(
             nodes=self.at(chosen),
@@ -142,6 +154,8 @@ class ItemViews:
             is_complete=self._items.is_complete,
             has_next=start + first < len(found),
             has_previous=start > 0,
+            views=self,
+            indexes=chosen,
         )
 
     def _find(self, status: model.ItemStatus | None, search: str | None) -> Sequence[int]:

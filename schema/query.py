@@ -41,7 +41,10 @@ class BatchQuery:
         """Many batches."""
         check_max_age(max_age)
         check_references(info, len(refs))
-        return list(await asyncio.gather(*(_result(info, ref, max_age) for ref in refs)))
+        found = [_at_hand(info, ref, max_age) for ref in refs]
+        missing = [_looked_up(info, each, max_age) for each in found if not isinstance(each, BatchResult)]
+        looked_up = iter(await asyncio.gather(*missing) if missing else ())
+        return [each if isinstance(each, BatchResult) else next(looked_up) for each in found]
 
     @strawberry.field(
         description="Answers when the batch has reached a terminal state, or at the timeout (seconds, capped by a "
@@ -118,13 +121,17 @@ def _resolve(info: Info, ref: BatchRef) -> FullRef | BatchError:
         return error
 
 
-async def _result(info: Info, ref: BatchRef, max_age: int | None) -> BatchResult:
+def _at_hand(info: Info, ref: BatchRef, max_age: int | None) -> BatchResult | FullRef:
+    """What can be told at once, or the reference to ask for."""
     full = _resolve(info, ref)
     if isinstance(full, BatchError):
         return BatchResult.refused(ref, full)
-    batches = info.context.batches
-    reading = batches.peek(full, max_age)
-    return BatchResult.of(full, Look(reading) if reading is not None else await batches.look(full, max_age))
+    reading = info.context.batches.peek(full, max_age)
+    return full if reading is None else BatchResult.of(full, Look(reading))
+
+
+async def _looked_up(info: Info, ref: FullRef, max_age: int | None) -> BatchResult:
+    return BatchResult.of(ref, await info.context.batches.look(ref, max_age))
 
 
 async def _node(info: Info, global_id: str) -> NormalizedBatch:

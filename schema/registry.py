@@ -8,7 +8,7 @@ from typing import Final
 
 from adapters.registry import MARKETPLACE_OF
 from gateway.core.state import Reading
-from schema.batch import Face, NormalizedBatch, told
+from schema.batch import Face, NormalizedBatch, shown, told
 from schema.batches import idefix, mircate, surecart, trendyol
 
 FACES: Final[Mapping[str, Face]] = MappingProxyType(
@@ -23,4 +23,5 @@ FACES: Final[Mapping[str, Face]] = MappingProxyType(
 
 def view(reading: Reading) -> NormalizedBatch:
     """The API's object of a reading: the union member of its source."""
-    return FACES[MARKETPLACE_OF[reading.snapshot.source]].view(reading.snapshot, told(reading))
+    snapshot = reading.snapshot
+    return shown(snapshot, told(reading), FACES[MARKETPLACE_OF[snapshot.source]].view)

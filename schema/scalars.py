@@ -24,11 +24,14 @@ def raw_json(value: bytes | None) -> JSON | None:
 
 
 def _date(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat()
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat()
 
 
 def _decimal(value: Decimal) -> str:
-    return format(value, "f") if value.is_finite() and -50 < value.adjusted() < 50 else str(value)
+    text = str(value)
+    if "E" in text and -50 < value.adjusted() < 50:
+        return format(value, "f")
+    return text
 
 
 def _same(value: object) -> object:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -14,9 +17,13 @@ import strawberry
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
+from adapters.model import BatchRef
 from gateway.compiled.plans import Plans
+from gateway.core.batches import Look
+from gateway.core.state import Reading
 from gateway.engine.engine import Engine
 from gateway.engine.request import OperationRequest, RequestError
+from schema.items import cursor
 from schema.root import build_schema
 from tests.batches_at_hand import Hand, at_hand
 from tests.odd_schema import ODD_POOLS, build_odd_schema
@@ -58,7 +65,7 @@ class Both:
         self._runner.close()
 
     def check(self, kind: str, random: Random) -> None:
-        """Draw an operation and let both answer: the plan twice, as it is made and as it is kept."""
+        """Draw an operation and let both answer: the plan three times, as it is made, as it is kept, and of pieces."""
         text, variables = Operations(self._core, self._pools, random).draw(kind)
         refusal = self._refusal(text, variables)
         if refusal is not None:
@@ -66,7 +73,7 @@ class Both:
             assert refusal in {"TOO_COSTLY", "TOO_MANY_ALIASES", "TOO_DEEP"}, text
             reject()
         answer = self.run(self._answers(self.plain, text, variables))
-        for _ in range(2):
+        for _ in range(3):
             assert self.run(self._answers(self.compiled, text, variables)) == answer, (text, variables)
 
     def _refusal(self, text: str, variables: dict[str, Any]) -> str | None:
@@ -164,3 +171,90 @@ def test_hundreds_of_updates_of_our_schema(ours: Both) -> None:
 @pytest.mark.slow
 def test_thousands_of_queries_of_everything_else(odd: Both) -> None:
     compare(odd, THOROUGH)
+
+
+PAGES = """query($ref: BatchRef!, $first: Int, $after: String, $status: BatchItemStatus, $language: Language!) {
+    batch(ref: $ref) { ... on NormalizedBatch { fetchedAt items(first: $first, after: $after, status: $status) {
+        totalCount pageInfo { hasNextPage startCursor endCursor }
+        nodes { __typename key nextStep(language: $language) ... on SureCartItem { batchOperation { fetchedAt id } } }
+        edges { cursor node { index failures { code explanation(language: $language) } } } } } } }"""
+
+
+@pytest.mark.anyio
+async def test_pages_drawn_at_random_over_all_stories(hand: Hand) -> None:
+    plain, compiled, random = Engine(build_schema()), Engine(build_schema(), plans=Plans(build_schema())), Random(7)
+    for _ in range(150):
+        variables = {
+            "ref": random.choice(hand.refs[:12]),
+            "first": random.choice([1, 2, 3, 50]),
+            "after": random.choice([None, None, cursor(0), cursor(2)]),
+            "status": random.choice([None, None, "FAILED", "SUCCEEDED"]),
+            "language": random.choice(["EN", "TR"]),
+        }
+        request = OperationRequest(PAGES, variables)
+        answers = [await each.execute(each.prepare(request), hand.context()) for each in (plain, compiled)]
+        assert steady(answers[0]) == steady(answers[1])
+
+
+@pytest.mark.anyio
+async def test_an_item_of_surecart_shows_when_it_was_read_last(hand: Hand) -> None:
+    engine = Engine(build_schema(), plans=Plans(build_schema(), after=0))
+    ref = next(ref for ref, look in hand.door.looks.items() if ref.source == "surecart-batch" and _has_items(look))
+    text = """query($id: String!) { surecartBatch(id: $id) { fetchedAt isStale
+        items { nodes { ... on SureCartItem { batchOperation { fetchedAt isStale } } } } } }"""
+    look = hand.door.looks[ref]
+    assert look.reading is not None
+    state = look.reading.state
+    told: set[bytes] = set()
+    try:
+        for minute in (0, 1, 2):
+            for is_stale in (False, True):
+                later = replace(state, fetched_at=state.fetched_at.replace(minute=minute))
+                hand.door.looks[ref] = Look(Reading(later, is_stale))
+                for _ in range(3):
+                    prepared = engine.prepare(OperationRequest(text, {"id": ref.id}))
+                    answer = await engine.execute(prepared, hand.context())
+                    assert answer.count(b":%02d:" % minute) >= 2
+                    assert (b"true" in answer, b"false" in answer) == (is_stale, not is_stale)
+                    told.add(answer)
+        assert len(told) == 6
+    finally:
+        hand.door.looks[ref] = look
+
+
+def _has_items(look: Look) -> bool:
+    return look.reading is not None and look.error is None and len(look.reading.snapshot.items) > 0
+
+
+@pytest.mark.anyio
+async def test_a_snapshot_is_freed_without_the_garbage_collector(hand: Hand) -> None:
+    engine = Engine(build_schema(), plans=Plans(build_schema(), after=0))
+    text = """query($ref: BatchRef!) { batch(ref: $ref) { ... on NormalizedBatch { id failureSummary { count }
+        items { nodes { key payload ... on SureCartItem { batchOperation { id items { nodes { key } } } } }
+                edges { cursor node { title } } } } } }"""
+    gc.collect()
+    gc.disable()
+    try:
+        for ref in hand.refs[:12]:
+            freed = await _read_and_dropped(engine, hand, text, ref)
+            assert all(each() is None for each in freed), ref
+    finally:
+        gc.enable()
+
+
+async def _read_and_dropped(engine: Engine, hand: Hand, text: str, ref: dict[str, Any]) -> list[weakref.ref[Any]]:
+    full = next((r for r in hand.door.looks if r.id == ref["id"]), BatchRef("", "", ""))
+    look = hand.door.looks.get(full)
+    if look is None or look.reading is None:
+        return []
+    state = look.reading.state
+    hand.door.looks[full] = Look(Reading(replace(state, snapshot=replace(state.snapshot, memo={}))))
+    try:
+        for _ in range(3):
+            await engine.execute(engine.prepare(OperationRequest(text, {"ref": ref})), hand.context())
+        reading = hand.door.looks[full].reading
+        assert reading is not None
+        kept: Any = reading.snapshot.memo
+        return [weakref.ref(kept["shown"][1]), weakref.ref(kept["items"][1])]
+    finally:
+        hand.door.looks[full] = look

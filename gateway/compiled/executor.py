@@ -14,24 +14,11 @@ from typing import Any
 from graphql import ExecutionResult, GraphQLError
 from graphql.execution.executor import CollectedErrors
 
+from gateway.compiled.bound import Bound
 from gateway.compiled.counts import Counts
 from gateway.compiled.plan import Only, Plan
 from gateway.compiled.started import Started
 from gateway.engine.executor import PlainExecutor
-
-
-class Bound(dict[int, dict[str, Any]]):
-    """Arguments that hang on the variables of one run, read when they are first asked for."""
-
-    def __init__(self, plan: Plan, values: Any) -> None:
-        super().__init__()
-        self._plan = plan
-        self._values = values
-
-    def __missing__(self, number: int) -> dict[str, Any]:
-        found = self[number] = self._plan.hanging[number].of(self._values)
-        return found
-
 
 _plain: Any = PlainExecutor
 """Its types are incomplete."""
@@ -53,7 +40,7 @@ class PlannedExecutor(_plain):
         made.variable_values = values
         made.operation_extensions = extensions
         made.collected_errors = CollectedErrors()
-        made.bound = Bound(self.plan, values)
+        made.bound = Bound(self.plan.hanging, values)
         return made
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  # as the base has it

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final, Protocol, cast
 
 from graphql.type import GraphQLObjectType, is_abstract_type, is_object_type
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
+from gateway.compiled.bound import Bound
+from gateway.compiled.columns import Columns
 from gateway.compiled.unfit import Unfit
+from schema.lasting import Chosen
 
-Bound = Mapping[int, dict[str, Any]]
-"""Arguments of one run that hang on its variables, by the number of their field."""
 Row = Callable[[Any, Bound], Any]
 """Makes the answer of one object."""
 Loop = Callable[[Any, Bound], "list[Any] | None"]
@@ -32,9 +34,17 @@ class MakeRow(Protocol):
 class Objects:
     """The functions of one place, each generated when its class is first seen there."""
 
-    def __init__(self, types: Mapping[type, GraphQLObjectType], make: MakeRow) -> None:
+    def __init__(
+        self,
+        types: Mapping[type, GraphQLObjectType],
+        make: MakeRow,
+        columns: Columns,
+        variables: Callable[[], Sequence[str]],
+    ) -> None:
         self._types = types
         self._make = make
+        self._columns = columns
+        self._variables = variables
         self.rows: Final[dict[type, Row]] = {}
         """Those for one object, as far as they are generated."""
         self._loops: dict[type, Loop] = {}
@@ -58,6 +68,29 @@ class Objects:
         loop = self._loops.get(first) or self._loop(first)
         made = loop(values, bound)
         return [self.one(value, bound) for value in values] if made is None else made
+
+    def chosen(self, values: Chosen[Any], bound: Bound) -> Any:
+        """The answers of a list of objects that last, none of them null."""
+        place, variables = self._lasting
+        setting = bound.setting(variables)
+        if setting is None or not values.indexes:
+            return self.many(list(values), bound)
+        key = place, *setting
+        column = self._columns.of(values.owner, key)
+        if column is None:
+            return self.many(list(values), bound)
+        joined = column.joined(values.indexes)
+        if joined is None:
+            missing = column.missing(values.indexes)
+            column.fill(missing, self.many([values.make(index) for index in missing], bound))
+            joined = column.joined(values.indexes)
+            self._columns.weigh(values.owner, key, column)
+        return joined
+
+    @cached_property
+    def _lasting(self) -> tuple[int, Sequence[str]]:
+        """The number of this place, and the variables that its answers hang on."""
+        return self._columns.place(), self._variables()
 
     def _row(self, of: type) -> Row:
         row = self.rows[of] = self._made(of, is_loop=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 import strawberry
@@ -13,10 +13,13 @@ from graphql.pyutils import Path
 from graphql.type import GraphQLObjectType
 
 from gateway.compiled.arguments import Arguments
-from gateway.compiled.objects import Bound, Objects, classes_of
+from gateway.compiled.bound import Bound
+from gateway.compiled.columns import Columns
+from gateway.compiled.objects import Objects, classes_of
 from gateway.compiled.roots import Root, root_of
 from gateway.compiled.selection import make_projection, make_row
 from gateway.compiled.unfit import Unfit
+from gateway.compiled.variables import variables_below
 from gateway.compiled.wrapping import item_of, leads_to_objects, named
 from gateway.engine.operation import Operation
 
@@ -43,11 +46,14 @@ class Plan:
     four fragments on four marketplaces cost nothing for the three that never come.
     """
 
-    def __init__(self, schema: strawberry.Schema, operation: Operation, settled: VariableValues) -> None:
+    def __init__(
+        self, schema: strawberry.Schema, operation: Operation, settled: VariableValues, columns: Columns
+    ) -> None:
         self._schema = schema
         self._core: Final[GraphQLSchema] = cast("Any", schema)._schema  # noqa: SLF001  # it has no public name
         self._operation = operation
         self._settled = settled
+        self._columns = columns
         self._seen: list[FieldDetailsList] = []
         """Keeps alive whatever is known by its id."""
         self._collected: dict[tuple[int, int], CollectedFields] = {}
@@ -122,7 +128,10 @@ class Plan:
                 self.size += _FUNCTION + len(self.collect(own, details))
                 return make_row(self, own, details, of=of, is_loop=is_loop)
 
-            found = self._objects[id(details)] = Objects(classes_of(self._core, type_), make)
+            def below() -> Sequence[str]:
+                return variables_below((each.node for each in details), self._operation.fragments)
+
+            found = self._objects[id(details)] = Objects(classes_of(self._core, type_), make, self._columns, below)
         return found
 
     def arguments(self, definition: Any, field: Any, details: FieldDetailsList) -> Arguments:

@@ -11,6 +11,7 @@ from graphql import GraphQLSchema
 from graphql.execution.values import VariableValues
 
 from gateway.compiled.coercion import Coercion, Readers
+from gateway.compiled.columns import PIECES, Columns
 from gateway.compiled.counts import Counts
 from gateway.compiled.executor import PlannedExecutor
 from gateway.compiled.fields import is_plain
@@ -30,10 +31,14 @@ class Plans:
     """Plans of operations, kept with them. An operation is compiled once it has run `after` times without a plan.
 
     Compiling takes as long as a few small answers without: it is not done for an operation that is sent only once.
+    Encoded members of lists that last are kept within `pieces` bytes.
     """
 
-    def __init__(self, schema: strawberry.Schema, *, after: int = 1, fields: int = FIELDS) -> None:
+    def __init__(
+        self, schema: strawberry.Schema, *, after: int = 1, fields: int = FIELDS, pieces: int = PIECES
+    ) -> None:
         self._schema = schema
+        self._columns = Columns(pieces)
         self._room = Room(fields)
         self._after = after
         self._is_plain = is_plain(schema)
@@ -106,7 +111,7 @@ class Plans:
             {name: values.coerced[name] for name in deciding if name in values.coerced},
         )
         try:
-            return Planned(Plan(self._schema, operation, settled))
+            return Planned(Plan(self._schema, operation, settled, self._columns))
         except Unfit:
             return None
 

@@ -17,6 +17,7 @@ from gateway.compiled.objects import CAST, Objects
 from gateway.compiled.unfit import Unfit, drop
 from gateway.compiled.wrapping import bare, is_leaf, is_nullable, item_of
 from gateway.engine.operation import NO_VALUES
+from schema.lasting import Chosen
 
 
 class Place(Protocol):
@@ -144,10 +145,16 @@ def _write_value(code: Code, place: Place, type_: Any, details: FieldDetailsList
 
 
 def _write_list(code: Code, place: Place, item: Any, details: FieldDetailsList, value: str) -> None:
-    code.line(f"if type({value}) is not list and type({value}) is not tuple: raise {code.name(Unfit, 'unfit')}")
+    refusal = f"if type({value}) is not list and type({value}) is not tuple: raise {code.name(Unfit, 'unfit')}"
     if not is_nullable(item) and not is_leaf(item) and item_of(item) is None:
-        code.line(f"{value} = {code.name(place.objects(bare(item), details).many, 'many')}({value}, bound)")
+        objects = place.objects(bare(item), details)
+        code.line(f"if type({value}) is {code.name(Chosen, 'lasting')}:")
+        code.line(f"    {value} = {code.name(objects.chosen, 'chosen')}({value}, bound)")
+        code.line("else:")
+        code.line(f"    {refusal}")
+        code.line(f"    {value} = {code.name(objects.many, 'many')}({value}, bound)")
         return
+    code.line(refusal)
     made, each = code.fresh(), code.fresh()
     code.line(f"{made} = []")
     code.line(f"for {each} in {value}:")

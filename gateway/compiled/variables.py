@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from graphql.language import DirectiveNode, Node, SelectionSetNode, VariableNode, Visitor, visit
+from graphql.language import (
+    DirectiveNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    Node,
+    SelectionSetNode,
+    VariableNode,
+    Visitor,
+    visit,
+)
 
 from gateway.compiled.unfit import Unfit
 
@@ -21,6 +31,15 @@ class _Variables(Visitor):
         self.names[node.name.value] = None
 
 
+class _Below(_Variables):
+    def __init__(self) -> None:
+        super().__init__()
+        self.spread: dict[str, None] = {}
+
+    def enter_fragment_spread(self, node: FragmentSpreadNode, *_: Any) -> None:
+        self.spread[node.name.value] = None
+
+
 class _Directives(Visitor):
     def __init__(self) -> None:
         super().__init__()
@@ -34,6 +53,20 @@ def variables_in(node: Node) -> tuple[str, ...]:
     """Names of the variables in a part of a document, in their order."""
     visitor = _Variables()
     visit(node, visitor)
+    return tuple(visitor.names)
+
+
+def variables_below(fields: Iterable[FieldNode], fragments: Mapping[str, FragmentDefinitionNode]) -> tuple[str, ...]:
+    """Names of all variables that the answer of a field may hang on below it, through any fragment."""
+    visitor = _Below()
+    for field in fields:
+        if field.selection_set is not None:
+            visit(field.selection_set, visitor)
+    seen: set[str] = set()
+    while unseen := [name for name in visitor.spread if name not in seen]:
+        for name in unseen:
+            seen.add(name)
+            visit(fragments[name], visitor)
     return tuple(visitor.names)
 
 

@@ -11,7 +11,7 @@ import strawberry
 from adapters import model
 from adapters.errors import InvalidRef
 from adapters.registry import MARKETPLACE_OF
-from schema.batch import AccountArgument, Face, MaxAge, NormalizedBatch, Told, shared, told
+from schema.batch import AccountArgument, Face, MaxAge, NormalizedBatch, Told, shared, shown, told
 from schema.context import Info
 from schema.enums import BatchSource
 from schema.items import NormalizedBatchItem
@@ -131,7 +131,7 @@ class IdefixQuery:
         if MARKETPLACE_OF[name] != "idefix":
             raise InvalidRef("`source` is not one of idefix's: use `batch` for other marketplaces.")
         reading = await read(info, name, id, account, max_age)
-        return view(reading.snapshot, told(reading))
+        return shown(reading.snapshot, told(reading), view)
 
 
 FACE = Face("idefix", (IdefixBatch,), (IdefixItem,), IdefixQuery, view)

@@ -7,7 +7,7 @@ from typing import Any
 import strawberry
 
 from adapters import model
-from schema.batch import AccountArgument, Face, MaxAge, NormalizedBatch, Told, shared, told
+from schema.batch import AccountArgument, Face, MaxAge, NormalizedBatch, Told, shared, shown, told
 from schema.context import Info
 from schema.items import NormalizedBatchItem
 from schema.items import shared as shared_of_item
@@ -71,7 +71,7 @@ class MircateQuery:
     ) -> MircateBatch | None:
         """One Mircate batch."""
         reading = await read(info, "mircate", id, account, max_age)
-        return view(reading.snapshot, told(reading))
+        return shown(reading.snapshot, told(reading), view)
 
 
 FACE = Face("mircate", (MircateBatch,), (MircateItem,), MircateQuery, view)

@@ -8,7 +8,7 @@ from typing import Any
 import strawberry
 
 from adapters import model
-from schema.batch import AccountArgument, Face, MaxAge, NormalizedBatch, Told, shared, told
+from schema.batch import AccountArgument, Face, MaxAge, NormalizedBatch, Told, shared, shown, told
 from schema.context import Info
 from schema.items import NormalizedBatchItem
 from schema.items import shared as shared_of_item
@@ -60,7 +60,7 @@ class SureCartBatchOperation(NormalizedBatch):
         if self.parent_batch_id is None:
             return None
         reading = await read(info, BATCH, self.parent_batch_id, self.account, None)
-        return _batch(reading.snapshot, told(reading))
+        return shown(reading.snapshot, told(reading), _batch)
 
 
 @strawberry.type(description="One operation as an item of its SureCart batch")
@@ -73,7 +73,7 @@ class SureCartItem(NormalizedBatchItem):
     def batch_operation(self) -> SureCartBatchOperation:
         """The operation, whole."""
         operation: Any = self.item.own
-        return _operation(operation, self.facts)
+        return shown(operation, self.facts, _operation)
 
 
 def _item(facts: Told, item: model.Item) -> SureCartItem:
@@ -118,7 +118,7 @@ class SureCartQuery:
     ) -> SureCartBatch | None:
         """One SureCart batch."""
         reading = await read(info, BATCH, id, account, max_age)
-        return _batch(reading.snapshot, told(reading))
+        return shown(reading.snapshot, told(reading), _batch)
 
     @strawberry.field(description="One operation of a SureCart batch: no fragments needed")
     async def surecart_batch_operation(
@@ -126,7 +126,7 @@ class SureCartQuery:
     ) -> SureCartBatchOperation | None:
         """One SureCart operation."""
         reading = await read(info, OPERATION, id, account, max_age)
-        return _operation(reading.snapshot, told(reading))
+        return shown(reading.snapshot, told(reading), _operation)
 
 
 FACE = Face("surecart", (SureCartBatch, SureCartBatchOperation), (SureCartItem,), SureCartQuery, view)

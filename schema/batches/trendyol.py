@@ -9,7 +9,7 @@ from typing import Any
 import strawberry
 
 from adapters import model
-from schema.batch import AccountArgument, Face, MaxAge, NormalizedBatch, Told, shared, told
+from schema.batch import AccountArgument, Face, MaxAge, NormalizedBatch, Told, shared, shown, told
 from schema.context import Info
 from schema.items import NormalizedBatchItem
 from schema.items import shared as shared_of_item
@@ -142,7 +142,7 @@ class TrendyolQuery:
     ) -> TrendyolBatch | None:
         """One Trendyol batch."""
         reading = await read(info, "trendyol", id, account, max_age)
-        return view(reading.snapshot, told(reading))
+        return shown(reading.snapshot, told(reading), view)
 
 
 FACE = Face("trendyol", (TrendyolBatch,), (TrendyolItem,), TrendyolQuery, view)
