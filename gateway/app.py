@@ -19,6 +19,7 @@ from gateway.engine.engine import Engine
 from gateway.health import answer_health, answer_plain, answer_readiness
 from gateway.observe.assembly import Observing
 from gateway.observe.tracing import Tracing
+from gateway.repeats import Repeats
 from gateway.server import Served
 from gateway.settings import Settings
 from gateway.transports.clients import Client
@@ -48,6 +49,7 @@ class Gateway:
         self._access = self._observing.around(self._route, is_logged=settings.log.access)
         self._core: Core | None = None
         self._graphql: GraphQLEndpoint | None = None
+        self._repeats: Repeats | None = None
         self._assets = Assets()
         self._page = GraphiQL()
         self._board = BoardPage()
@@ -66,6 +68,10 @@ class Gateway:
         else:
             scope, send = self._entrance.guard.admit(scope, send)
             await self._access(scope, receive, send)
+
+    def at_once(self, peer: str, head: bytes, body: bytes) -> tuple[bytes, bytes] | None:
+        """The answer to a request by its bytes; None where it has to go the usual way. For the server's `AtOnce`."""
+        return None if self._repeats is None else self._repeats.answer(peer, head, body)
 
     async def reload(self, settings: Settings) -> None:
         """Let in the clients of these settings from now on, and end the streams of those that are out; no others."""
@@ -158,6 +164,9 @@ class Gateway:
         observing.opened(core, endpoint, None if plans is None else plans.counts, answers)
         self._stack.push_async_callback(endpoint.aclose)
         self._graphql = endpoint
+        if answers is not None and not observing.is_tracing:
+            self._repeats = Repeats(endpoint, entrance, self._access, answers, self._clock)
+            endpoint.remember_by(self._repeats.remember)
 
 
 def _scope(context: Any) -> Any:
@@ -184,4 +193,4 @@ def create_app(settings: Settings, clock: Clock | None = None, tracing: Tracing 
 
 def served(app: Gateway, listener: socket.socket, settings: Settings) -> Served:
     """The gateway as the server wants it."""
-    return Served(app, listener, app.drain.begin, settings.limits)
+    return Served(app, listener, app.drain.begin, settings.limits, at_once=app.at_once)

@@ -41,6 +41,7 @@ class Doorkeeper:
         self._is_local = is_local
         self.is_open = not self._tokens.members and jwt is None
         """True where nobody is asked who they are."""
+        self._replaced = 0
         self.tickets: Final = Tickets(clock, tickets)
 
     async def __call__(self, shown: Credentials) -> Client:
@@ -51,8 +52,14 @@ class Doorkeeper:
         """Let in others from now on. A gateway that asked for tokens never opens by this: without clients it shuts."""
         self._tokens = Tokens(clients)
         self._jwt = jwt
+        self._replaced += 1
         self.is_open = self.is_open and not self._tokens.members and jwt is None
         self.tickets.drop(self.is_out)
+
+    @property
+    def generation(self) -> tuple[int, int]:
+        """Other numbers where somebody who was let in may be out now, by more than the end of a token's term."""
+        return self._replaced, 0 if self._jwt is None else self._jwt.generation
 
     def is_out(self, client: Client) -> bool:
         """True for somebody who would not be let in again in the same way, with the same accounts."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from gateway.access.cors import Cors
 from gateway.access.headers import guarded
 from gateway.access.proxies import Proxies, is_tls
-from gateway.transports.responses import Message, Scope, Send, header_map
+from gateway.transports.responses import Header, Message, Scope, Send, header_map
 
 _STARTS: Final = frozenset(("http.response.start", "websocket.http.response.start"))
 
@@ -30,6 +31,10 @@ class Guard:
             await send(message)
 
         return scope, guarding
+
+    def headers(self, scope: Scope, headers: Sequence[Header]) -> list[Header]:
+        """The headers of an answer with what they lack; `scope` is the one that was admitted."""
+        return guarded(headers, self._cors.headers(header_map(scope["headers"])), is_tls=is_tls(scope))
 
     async def is_preflight(self, scope: Scope, send: Send) -> bool:
         """Answer a browser that asks what a page may send; False for any other request."""

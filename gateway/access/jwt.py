@@ -80,6 +80,11 @@ class JwtVerifier:
         """True for what has the form of such a token."""
         return token.count(".") == 2
 
+    @property
+    def generation(self) -> int:
+        """Another number where the issuer's keys were read again: who was let in before is looked at anew."""
+        return self._keys.generation
+
     def vouches_for(self, member: Member) -> bool:
         """True for somebody who was let in by this issuer's token under these settings."""
         return member.proof == self._proof
@@ -129,6 +134,7 @@ class JwtVerifier:
                 code="AUTHENTICATION_UNAVAILABLE",
                 status=503,
                 close_code=1013,
+                retry_after=5,
             ) from None
         except (jwt.PyJWTError, ValueError, TypeError, KeyError, RecursionError):
             return None

@@ -16,6 +16,8 @@ from gateway.core.batches import Batches
 from gateway.engine.operation import Operation, Prepared
 from schema.context import Context
 
+Asked = tuple[Operation, bytes]
+"""What `Prepared.identity` says."""
 _Key = tuple[Operation, bytes, Hashable]
 Make = Callable[[Prepared, Any], "bytes | Awaitable[bytes]"]
 
@@ -61,14 +63,11 @@ class SharedAnswers:
 
     def run(self, prepared: Prepared, context: Context, make: Make) -> bytes | Awaitable[bytes]:
         """The answer that is kept, or what `make` answers."""
-        key = (*prepared.identity(), self._share(context))
-        kept = self._kept.get(key)
-        if kept is not None:
-            if _is_current(kept, context.batches):
-                self._kept.move_to_end(key)
-                self.hits += 1
-                return kept.encoded
-            self._drop(key)
+        asked = prepared.identity()
+        if (found := self.at_hand(asked, context)) is not None:
+            return found
+        key = (*asked, self._share(context))
+        self._drop(key)
         self.misses += 1
         if not self._is_wanted(key):
             return make(prepared, context)
@@ -77,6 +76,20 @@ class SharedAnswers:
         if isinstance(made, bytes):
             return self._keep(key, notes, made, context.batches)
         return self._finish(key, notes, made, context.batches)
+
+    def at_hand(self, asked: Asked, context: Context) -> bytes | None:
+        """The answer that is kept, where it may be sent."""
+        key = (*asked, self._share(context))
+        kept = self._kept.get(key)
+        if kept is None or not _is_current(kept, context.batches):
+            return None
+        self._kept.move_to_end(key)
+        self.hits += 1
+        return kept.encoded
+
+    def holds(self, asked: Asked, context: Context) -> bool:
+        """True where an answer is kept, whether it may be sent now or not."""
+        return (*asked, self._share(context)) in self._kept
 
     async def _finish(self, key: _Key, notes: Notes, making: Awaitable[bytes], batches: Batches) -> bytes:
         return self._keep(key, notes, await making, batches)

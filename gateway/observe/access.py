@@ -34,7 +34,8 @@ class Access:
         self._answered = metrics.answers.observer()
         self._tracing = tracing
         self._is_logged = is_logged
-        self._id_of = RequestIds().of
+        self._ids = RequestIds()
+        self._id_of = self._ids.of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and take note."""
@@ -54,7 +55,20 @@ class Access:
                 if is_graphql:
                     self._answered(visit.began - visit.came)
             if self._is_logged and _log.isEnabledFor(logging.INFO):
-                _tell(scope, visit)
+                peer = scope.get("client")
+                _tell(scope.get("method"), scope["path"], status, visit.came, None if peer is None else peer[0])
+
+    def note(self, path: str, peer: str | None, came: float) -> str:
+        """Take note of a POST that was answered with 200 without this, and give it an id."""
+        request_id = self._ids.make()
+        self._statuses[200] = self._statuses.get(200, 0) + 1
+        if path.endswith("/graphql"):
+            self._answered(_now() - came)
+        if self._is_logged and _log.isEnabledFor(logging.INFO):
+            token = CURRENT.set(request_id)
+            _tell("POST", path, 200, came, peer)
+            CURRENT.reset(token)
+        return request_id
 
     async def _trace(self, tracing: Tracing, scope: Scope, receive: Receive, visit: _Visit, request_id: str) -> None:
         with tracing.request(scope.get("method", "WebSocket"), scope["headers"], request_id) as span:
@@ -62,19 +76,17 @@ class Access:
             span.set_attribute("http.response.status_code", visit.status)
 
 
-def _tell(scope: Scope, visit: _Visit) -> None:
-    path: str = scope["path"]
+def _tell(method: str | None, path: str, status: int, came: float, peer: str | None) -> None:
+    """`method` is None for a socket."""
     level = logging.DEBUG if path.startswith(_QUIET) else logging.INFO
     if not _log.isEnabledFor(level):
         return
-    is_http = scope["type"] == "http"
-    peer = scope.get("client")
-    fields: dict[str, Any] = {"method": scope["method"]} if is_http else {}
+    fields: dict[str, Any] = {} if method is None else {"method": method}
     fields["path"] = path
-    fields["status"] = visit.status
-    fields["seconds"] = _now() - visit.came
-    fields["peer"] = None if peer is None else peer[0]
-    tell(_log, level, "http.request" if is_http else "socket.closed", fields)
+    fields["status"] = status
+    fields["seconds"] = _now() - came
+    fields["peer"] = peer
+    tell(_log, level, "socket.closed" if method is None else "http.request", fields)
 
 
 class _Visit:

@@ -39,6 +39,11 @@ class Observing:
         return Access(app, self.metrics, self._tracing, is_logged=is_logged)
 
     @property
+    def is_tracing(self) -> bool:
+        """True where requests are traced."""
+        return self._tracing is not None
+
+    @property
     def funnel(self) -> MakeFunnel:
         """Makes a funnel that tells of its calls."""
 

@@ -26,8 +26,9 @@ class RequestIds:
         """The id for a request with these headers."""
         for name, value in headers:
             if name == HEADER:
-                return value.decode() if _TRUSTED.fullmatch(value) else self._make()
-        return self._make()
+                return value.decode() if _TRUSTED.fullmatch(value) else self.make()
+        return self.make()
 
-    def _make(self) -> str:
+    def make(self) -> str:
+        """A new one."""
         return f"{self._prefix}-{next(self._numbers):x}"

@@ -16,6 +16,7 @@ from gateway.transports.limits import TransportLimits
 from gateway.transports.live import Crowd
 from gateway.transports.observer import UNOBSERVED, TransportObserver
 from gateway.transports.origins import Origins
+from gateway.transports.repeated import Remember
 from gateway.transports.responses import Receive, Scope, Send
 from gateway.transports.websocket import WebSocketTransport
 
@@ -63,6 +64,19 @@ class GraphQLEndpoint:
             await self._http.handle(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._websocket.handle(scope, receive, send)
+
+    @property
+    def is_open(self) -> bool:
+        """True while one query more may run, and the gateway does not end."""
+        return self._http.has_room and not self._crowd.drain.has_begun
+
+    def remember_by(self, remember: Remember) -> None:
+        """Have queries that were answered remembered."""
+        self._http.remember = remember
+
+    def ran_at_once(self) -> None:
+        """Count a query that was answered without this."""
+        self._crowd.observer.operation("query")
 
     def end_clients(self, are_out: Callable[[Client], bool]) -> None:
         """End the streams and sockets of the clients that `are_out`, in a way that tells them to sign in again."""

@@ -12,11 +12,12 @@ from gateway.engine.operation import Prepared
 from gateway.engine.request import OperationRequest, RequestError, UnknownDocument
 from gateway.transports.caching import Caching, is_known
 from gateway.transports.clients import TOO_FAST, Admit, Authenticate, Client, Credentials, Unauthorized
-from gateway.transports.live import Crowd, Ending, Live
+from gateway.transports.live import Crowd, Ending, Live, Results
 from gateway.transports.multipart import Multipart
 from gateway.transports.negotiation import Media, acceptable, for_errors, for_results, plain
 from gateway.transports.origins import Origins
 from gateway.transports.query import HttpQuery
+from gateway.transports.repeated import SENT, Remember
 from gateway.transports.requests import Disconnected, read_get, read_post
 from gateway.transports.responses import (
     Header,
@@ -71,6 +72,13 @@ class HttpTransport:
         self._caching = caching
         self._limits = crowd.limits
         self._running = 0
+        self.remember: Remember | None = None
+        """Is told of the queries that were answered."""
+
+    @property
+    def has_room(self) -> bool:
+        """True while one query more may run."""
+        return self._running < self._limits.requests
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -131,7 +139,7 @@ class HttpTransport:
         if method == "GET" and self._caching is not None:
             await self._run_kept(live, prepared, client, media, self._caching, headers.get(b"if-none-match"))
         else:
-            await live.answer(answer(200, media, await self._run(prepared, self._context(client)), self._parting()))
+            await self._run_plainly(scope, live, prepared, client, media)
         return None
 
     async def _answer_errors(
@@ -144,6 +152,14 @@ class HttpTransport:
         status = error.status if media is Media.RESPONSE or not error.is_well_formed else 200
         await live.answer(answer_errors(status, media, error.errors, self._parting()))
         return None
+
+    async def _run_plainly(
+        self, scope: Scope, live: HttpQuery, prepared: Prepared, client: Client, media: Media
+    ) -> None:
+        context = self._context(client)
+        await live.answer(answer(200, media, await self._run(prepared, context), self._parting()))
+        if self.remember is not None and (sent := scope.get("extensions", {}).get(SENT)) is not None:
+            self.remember(sent, scope, client, media, prepared, context)
 
     async def _run_kept(
         self,
@@ -164,7 +180,7 @@ class HttpTransport:
             await live.answer(answer(200, media, body, (*kept, *self._parting())))
 
     async def _run(self, prepared: Prepared, context: object) -> bytes:
-        if self._running >= self._limits.requests:
+        if not self.has_room:
             raise Refusal(503, "OVERLOADED", "The gateway answers as many queries as it can: try again.", [_RETRY])
         self._running += 1
         self._crowd.observer.operation(prepared.kind)
@@ -181,8 +197,7 @@ class HttpTransport:
                 Credentials(headers, scope["query_string"], None, None if peer is None else peer[0])
             )
         except Unauthorized as error:
-            challenge = [(b"www-authenticate", error.challenge.encode())] if error.status == 401 else []
-            raise Refusal(error.status, error.code, error.message, challenge) from None
+            raise Refusal(error.status, error.code, error.message, error.headers) from None
         if self._admit is not None and not await self._admit(client.name):
             raise Refusal(429, TOO_FAST["extensions"]["code"], TOO_FAST["message"], [_RETRY])
         return client
@@ -231,7 +246,7 @@ class HttpTransport:
             crowd.streams.give(client.name)
             crowd.observer.stream_ended(name, live.why)
 
-    def _source(self, prepared: Prepared | RequestError, client: Client) -> AsyncGenerator[bytes, None]:
+    def _source(self, prepared: Prepared | RequestError, client: Client) -> Results:
         if isinstance(prepared, RequestError):
             return _failing(prepared)
         self._crowd.observer.operation(prepared.kind)

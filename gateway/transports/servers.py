@@ -14,12 +14,13 @@ import asyncio
 import socket
 from typing import Any, ClassVar, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 from gateway.transports.limits import TransportLimits
 from gateway.transports.live import ABORT
+from gateway.transports.repeated import SENT, AtOnce, Sent, split
 
 _TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n",
@@ -36,13 +37,18 @@ class HttpProtocol(HttpToolsProtocol):
     """HTTP/1.1, for uvicorn's `http`."""
 
     limits: ClassVar[TransportLimits] = TransportLimits()
+    at_once: ClassVar[AtOnce | None] = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called for each connection."""
         super().connection_made(transport)
         _bound_unread(transport, self.limits.send_wait)
         self._extensions = _extensions(transport)
-        self._is_in_head = False
+        self._is_in_head = self._is_in_request = False
+        self._sent: Sent | None = None
+        """The request that came last, where it came in one piece."""
+        self._answered_at = 0.0
+        """When the last one was answered at once."""
         self._head = self._chunk = 0
         """Bytes of a head that is not whole yet, and of what arrived last."""
         self._alarm: asyncio.TimerHandle | None = self._set_alarm()
@@ -55,6 +61,8 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Called for whatever has arrived."""
         was_in_head = self._is_in_head
+        if self.at_once is not None and not self._is_in_request and self._is_answered_at_once(data):
+            return
         self._chunk = len(data)
         super().data_received(data)
         if self._is_in_head:
@@ -68,8 +76,10 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Called for each request."""
         super().on_message_begin()
-        cast("dict[str, Any]", self.scope)["extensions"] = self._extensions
-        self._is_in_head = True
+        sent, self._sent = self._sent, None
+        scope = cast("dict[str, Any]", self.scope)
+        scope["extensions"] = self._extensions if sent is None else {**self._extensions, SENT: sent}
+        self._is_in_head = self._is_in_request = True
 
     def on_headers_complete(self) -> None:
         """Called for each request with its head."""
@@ -80,6 +90,43 @@ class HttpProtocol(HttpToolsProtocol):
         if self._alarm is not None:
             self._silence()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Called for each request with its end."""
+        super().on_message_complete()
+        self._is_in_request = False
+
+    def _is_answered_at_once(self, data: bytes) -> bool:
+        """Answer a request without reading it, where its bytes say enough."""
+        self._sent = None
+        if self.client is None or (found := split(data)) is None:
+            return False
+        # the first request of a connection goes the usual way, and so does one behind another
+        if self._is_free():
+            answer = cast("Any", self).at_once(self.client[0], *found)
+            if answer is not None:
+                self.transport.write(b"".join((STATUS_LINE[200], *self._own_lines(), answer[0], b"\r\n", answer[1])))
+                self.server_state.total_requests += 1
+                self._answered_at = self.loop.time()
+                return True
+        self._sent = Sent(self.client[0], *found)
+        return False
+
+    def _is_free(self) -> bool:
+        cycle: Any = self.cycle
+        is_done = cycle is not None and cycle.response_complete
+        return is_done and not self.flow.write_paused and not self.transport.is_closing()
+
+    def _own_lines(self) -> list[bytes]:
+        return [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Called once the connection may have been idle for too long."""
+        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
 
     def send_400_response(self, msg: str) -> None:
         """Called for what is no HTTP, or too much of it."""
@@ -130,9 +177,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         loose.request = loose.response = None
 
 
-def http_protocol(limits: TransportLimits) -> type[HttpProtocol]:
-    """The HTTP protocol that reads heads of so many bytes, and waits so long for them and for clients that read."""
-    return type("HttpProtocol", (HttpProtocol,), {"limits": limits})
+def http_protocol(limits: TransportLimits, at_once: AtOnce | None = None) -> type[HttpProtocol]:
+    """The HTTP protocol that reads heads of so many bytes, and waits so long for them and for clients that read.
+
+    What `at_once` knows an answer to is not read at all.
+    """
+    more = {} if at_once is None else {"at_once": staticmethod(at_once)}
+    return type("HttpProtocol", (HttpProtocol,), {"limits": limits, **more})
 
 
 def _extensions(transport: asyncio.Transport) -> dict[str, Any]:
