@@ -37,11 +37,14 @@ async def read_body(chunks: AsyncIterable[bytes], encoding: str, declared: str |
 
 async def whole_body(body: bytes, encoding: str, most: int) -> bytes:
     """The same of a body that is at hand."""
+    return await read_body(_at_once(body), encoding, None, most)
+
+
+def bounded(body: bytes, most: int) -> bytes:
+    """A body that is at hand and not packed. Raises `UnreadableBody` where it is too long."""
     if len(body) > most:
         raise _too_long(most)
-    if encoding == "":
-        return body
-    return await read_body(_at_once(body), encoding, None, most)
+    return body
 
 
 async def _at_once(body: bytes) -> AsyncIterator[bytes]:

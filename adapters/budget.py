@@ -139,7 +139,7 @@ class LocalBudget:
         if self._server is None:
             self._server = asyncio.ensure_future(self._serve())
         try:
-            async with within(self._clock, patience):
+            with within(self._clock, patience):
                 return await ticket.future
         except BaseException as error:
             ticket.refuse()

@@ -20,7 +20,7 @@ from adapters.breaker import BreakerState
 from adapters.budget import Budget, LocalBudget, Priority
 from adapters.clock import Clock
 from adapters.errors import BatchError, InvalidAnswer, UnknownAccount
-from adapters.line import Line, Question, is_same
+from adapters.line import Line, Question
 from adapters.model import BatchRef, Snapshot
 from adapters.observer import Observer
 from adapters.reading import Aside, Reading, replay
@@ -138,16 +138,31 @@ class Funnel:
         if line is None:
             raise UnknownAccount(f"There is no account {account.name}: check the configuration.")
         question = Question(ref, priority, timeout, self._clock.monotonic() + timeout, bytes_left=self._limits.max_body)
-        reading = Reading(line.adapter.ask(account, ref.source, ref.id), line.party, self._aside, self._limits)
         try:
-            return await self._converse(line, question, reading, previous)
+            first: Answer | None = None
+            if previous is not None and previous.answers and account is line.account:
+                first = await line.ask(question, line.opening(ref), previous.answers[0])
+                if first is previous.answers[0] and len(previous.answers) == 1:
+                    return Fetched(previous.snapshot, previous.answers, self._clock.now(), question.asked)
+            return await self._read(line, account, question, previous, first)
         except BatchError as error:
             line.redaction.error(error)
             raise
+
+    async def _read(
+        self, line: Line, account: Account, question: Question, previous: Fetched | None, first: Answer | None
+    ) -> Fetched:
+        ref = question.ref
+        reading = Reading(line.adapter.ask(account, ref.source, ref.id), line.party, self._aside, self._limits)
+        try:
+            return await self._converse(line, question, reading, previous, first)
         finally:
             reading.close()
 
-    async def _converse(self, line: Line, question: Question, reading: Reading, previous: Fetched | None) -> Fetched:
+    async def _converse(
+        self, line: Line, question: Question, reading: Reading, previous: Fetched | None, first: Answer | None
+    ) -> Fetched:
+        """Ask until the adapter has read all. `first` is the first answer, where it is there already."""
         kept = previous.answers if previous is not None else ()
         answers: list[Answer] = []
         step = reading.begin()
@@ -156,10 +171,10 @@ class Funnel:
             if len(answers) == self._limits.max_calls:
                 raise InvalidAnswer(f"{line.party}: the answer goes on over more than {len(answers)} pages.")
             known = kept[len(answers)] if is_unchanged and len(answers) < len(kept) else None
-            answer = await line.ask(question, step, known)
+            answer = first if first is not None and not answers else await line.ask(question, step, known)
             answers.append(answer)
             question.bytes_left -= len(answer.body)
-            is_unchanged = is_same(answer, known)
+            is_unchanged = known is not None and answer is known
             # equal answers give equal snapshots, so the last equal one need not be read at all
             if previous is not None and is_unchanged and len(answers) == len(kept):
                 return Fetched(previous.snapshot, kept, self._clock.now(), question.asked)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from adapters.base import Account, Adapter, Answer, Request
@@ -15,6 +16,7 @@ from adapters.clock import Clock
 from adapters.errors import BatchError, InvalidAnswer, RateLimited, Unavailable, UpstreamError, UpstreamTimeout
 from adapters.model import BatchRef
 from adapters.observer import Call, Observer
+from adapters.reading import first_request
 from adapters.redaction import Redaction
 from adapters.retry import RetryBudget, backoff, can_pass, retry_after
 from adapters.translation import Party
@@ -24,6 +26,8 @@ from adapters.wire import Wire
 log = logging.getLogger(__name__)
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_REMEMBERED: Final = 4_096
+"""Batches whose first request is kept."""
 _THROTTLED: Final = 1.0
 """Seconds that all calls wait after a "too many requests" that says nothing about time."""
 
@@ -66,7 +70,8 @@ class Line:
         self.breaker = Breaker(limits)
         self.party = party
         self.redaction = Redaction(account)
-        self._account = account
+        self.account = account
+        self._opening = lru_cache(_REMEMBERED)(self._first_request)
         self._wire = wire
         self._limits = limits
         self._clock = clock
@@ -75,10 +80,17 @@ class Line:
         self._retries = RetryBudget(limits.retry_share)
         self._last_failure = ""
 
+    def opening(self, ref: BatchRef) -> Request:
+        """The first request of a question about a batch, which is the same each time. Raises `BatchError`."""
+        return self._opening(ref)
+
+    def _first_request(self, ref: BatchRef) -> Request:
+        return first_request(self.adapter.ask(self.account, ref.source, ref.id), str(self.party))
+
     async def ask(self, question: Question, request: Request, known: Answer | None) -> Answer:
         """The answer to a request, refused by nobody. What can pass is tried again. Raises `BatchError`.
 
-        An answer that equals `known` was looked at before, and is not looked at again.
+        An answer that equals `known` was looked at before, and is not looked at again: it is `known`.
         """
         self._retries.earn()
         failure: BatchError | None = None
@@ -110,7 +122,7 @@ class Line:
         """Wait until a watch's call could go out: breaker and budget would let it, and no query is before it."""
         while (pause := self.breaker.closed_for(self._clock.monotonic())) is not None:
             await self._clock.sleep(pause)
-        permit = await self.budget.acquire(BatchRef("", self._account.name, ""), Priority.WATCH, None)
+        permit = await self.budget.acquire(BatchRef("", self.account.name, ""), Priority.WATCH, None)
         permit.cancel()
 
     async def aclose(self) -> None:
@@ -144,14 +156,14 @@ class Line:
         started = self._clock.monotonic()
         allowed = min(self._limits.call_timeout, question.left(started))
         try:
-            outcome = await self._wire.send(request, allowed, question.bytes_left)
+            outcome = await self._wire.send(request, allowed, question.bytes_left, known)
         except asyncio.CancelledError:
             permit.end()
             self._left_alone(given, started)
             raise
         permit.end()
         status = outcome.status if isinstance(outcome, Answer) else None
-        if isinstance(outcome, Answer) and not is_same(outcome, known):
+        if isinstance(outcome, Answer) and outcome is not known:
             outcome = self._refusal(outcome, permit) or outcome
         seconds = self._clock.monotonic() - started
         self._judge(given, outcome, status, seconds, question)
@@ -216,7 +228,7 @@ class Line:
     def _observe(self, ref: BatchRef, outcome: Answer | BatchError, status: int | None, seconds: float) -> None:
         if self._observer is not None:
             error = outcome.code if isinstance(outcome, BatchError) else None
-            account = self._account
+            account = self.account
             self._observer.call_ended(Call(account.marketplace, account.name, ref.source, error, status, seconds))
 
     def _resting(self, pause: float) -> Unavailable:
@@ -231,8 +243,3 @@ class Line:
             "the account's limit where the marketplace allows more.",
             retry_after=seconds,
         )
-
-
-def is_same(answer: Answer, known: Answer | None) -> bool:
-    """True where status and body are those of the other answer, byte for byte."""
-    return known is not None and answer.status == known.status and answer.body == known.body

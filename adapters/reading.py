@@ -60,7 +60,7 @@ class Reading:
         self._running = self._aside.start(self._asking, answer)
         failure: BatchError
         try:
-            async with within(clock, seconds):
+            with within(clock, seconds):
                 step = await asyncio.shield(self._running)
             self._running = None
         except TimeoutError:
@@ -79,6 +79,14 @@ class Reading:
             return
         asking = self._asking
         self._running.add_done_callback(lambda done: (done.cancelled() or done.exception(), asking.close()))
+
+
+def first_request(asking: Asking, who: str) -> Request:
+    """What a run of an adapter asks first; the run ends there. Raises `BatchError`."""
+    try:
+        return _begin(asking, who)
+    finally:
+        asking.close()
 
 
 def replay(adapter: Adapter, account: Account, ref: BatchRef, answers: Iterable[Answer]) -> Snapshot:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 import httpx
 
 from adapters.base import Answer, Request
-from adapters.body import read_body, whole_body
+from adapters.body import bounded, read_body, whole_body
 from adapters.clock import Clock
 from adapters.deadline import within
 from adapters.errors import BatchError
@@ -20,7 +20,7 @@ from adapters.transport import Transport
 
 _KEPT: Final = frozenset({b"allow", b"content-language", b"content-type", b"date", b"retry-after"})
 """An answer's headers that adapters may read and that are kept with it. Cookies and their like are dropped here."""
-_READ: Final = _KEPT | {b"content-encoding", b"content-length"}
+_CODING: Final = frozenset({b"content-encoding", b"content-length"})
 _REMEMBERED: Final = 4_096
 """Requests of an account that are kept as they were made; each takes about a kilobyte."""
 
@@ -32,17 +32,21 @@ class Wire:
         self._party = party
         self._transport = transport
         self._clock = clock
+        self._exchanged = transport.exchange if isinstance(transport, Transport) else partial(_through_httpx, transport)
         # a poll asks the same again, and making a request costs a good part of a call
         self._outgoing = lru_cache(_REMEMBERED)(_outgoing)
 
-    async def send(self, request: Request, seconds: float, most: int) -> Answer | BatchError:
+    async def send(
+        self, request: Request, seconds: float, most: int, known: Answer | None = None
+    ) -> Answer | BatchError:
         """Send the request; take at most that long, and at most that many bytes.
 
-        Failures are returned: raised inside an `except` they would drag along foreign ones, which hold headers.
+        An answer with status and body of `known`, byte for byte, is `known`. Failures are returned: raised inside an
+        `except` they would drag along foreign ones, which hold headers.
         """
         try:
-            async with within(self._clock, seconds):
-                return await self._exchange(request, most)
+            with within(self._clock, seconds):
+                return await self._exchange(request, most, known)
         except Exception as error:  # noqa: BLE001 - every kind is translated
             return translate(error, self._party) or fault(error, str(self._party))
 
@@ -50,34 +54,41 @@ class Wire:
         """Close the connections."""
         await self._transport.aclose()
 
-    async def _exchange(self, request: Request, most: int) -> Answer:
-        answer = await self._call(self._outgoing(request.method, request.url, tuple(request.headers.items())))
-        headers = _read_headers(answer)
-        coding, length = headers.pop("content-encoding", ""), headers.pop("content-length", None)
-        body = answer.body
-        if isinstance(body, bytes):
-            return Answer(answer.status, await whole_body(body, coding, most), headers)
-        try:
-            return Answer(answer.status, await read_body(body, coding, length, most), headers)
-        finally:
-            await body.aclose()
+    async def _exchange(self, request: Request, most: int, known: Answer | None) -> Answer:
+        call = self._outgoing(request.method, request.url, tuple(request.headers.items()))
+        answer = await self._exchanged(call)
+        body = await _taken(answer, most)
+        if known is not None and answer.status == known.status and body == known.body:
+            return known
+        return Answer(answer.status, body, _headers(answer, _KEPT))
 
-    async def _call(self, request: Outgoing) -> Incoming:
-        if isinstance(self._transport, Transport):
-            return await self._transport.exchange(request)
-        response = await self._transport.handle_async_request(request.as_httpx())
-        stream = response.stream
-        assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - an asynchronous transport's
-        return Incoming(response.status_code, response.headers.raw, stream)
+
+async def _through_httpx(transport: httpx.AsyncBaseTransport, request: Outgoing) -> Incoming:
+    response = await transport.handle_async_request(request.as_httpx())
+    stream = response.stream
+    assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - an asynchronous transport's
+    return Incoming(response.status_code, response.headers.raw, stream)
+
+
+async def _taken(answer: Incoming, most: int) -> bytes:
+    """The whole body, unpacked."""
+    headers, body = _headers(answer, _CODING), answer.body
+    coding = headers.get("content-encoding", "")
+    if isinstance(body, bytes):
+        return await whole_body(body, coding, most) if coding else bounded(body, most)
+    try:
+        return await read_body(body, coding, headers.get("content-length"), most)
+    finally:
+        await body.aclose()
 
 
 def _outgoing(method: str, url: str, headers: tuple[tuple[str, str], ...]) -> Outgoing:
     return outgoing(Request(method, url, dict(headers)))
 
 
-def _read_headers(answer: Incoming) -> dict[str, str]:
+def _headers(answer: Incoming, wanted: frozenset[bytes]) -> dict[str, str]:
     return {
         name.decode("latin-1"): value.decode("latin-1")
         for raw, value in answer.headers
-        if (name := raw.lower()) in _READ
+        if (name := raw.lower()) in wanted
     }

@@ -150,7 +150,7 @@ class Batches:
 
     async def _ask_in_time(self, ref: BatchRef) -> State:
         try:
-            async with within(self._clock, self._timeout + _LAST_WORDS):
+            with within(self._clock, self._timeout + _LAST_WORDS):
                 return await self._inflight.ask(ref, lambda: self._ask(ref, Priority.QUERY))
         except TimeoutError:
             title = ADAPTERS[self.accounts[ref.account].marketplace].title

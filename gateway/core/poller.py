@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import math
 import random
@@ -51,10 +52,11 @@ class Poller:
         self._until = -math.inf
         """Until when nobody is due, as far as is known where the poller sleeps."""
         self._clock = clock
+        self._most = most
         self._alarm = Alarm(clock)
-        self._slots = asyncio.Semaphore(most)
         self._seen: dict[BatchRef, str] = {}
-        self._polls: set[asyncio.Task[None]] = set()
+        self._polls: dict[int, asyncio.Task[None]] = {}
+        self._numbers = itertools.count()
         # nobody's: a request that began the first watch must not stand in the log and the trace of all that follow
         self._task: asyncio.Task[None] = asyncio.get_running_loop().create_task(self._run(), context=Context())
 
@@ -93,24 +95,19 @@ class Poller:
             pass
 
     async def _start(self) -> bool:
-        """Wait for a slot and for the budget, then ask for whoever is most worth it by then; False for nobody."""
-        await self._slots.acquire()
-        is_started = False
-        try:
-            if not self._gate.is_open():
-                await self._gate.opened()
-            now = self._clock.monotonic()
-            turn = self._turns.next(now, now + _TOGETHER)
-            if turn is not None and turn.due <= now + _TOGETHER:
-                self._turns.asked(turn.key)
-                task = asyncio.get_running_loop().create_task(self._ask(turn.key))
-                self._polls.add(task)
-                task.add_done_callback(self._done)
-                is_started = True
-        finally:
-            if not is_started:
-                self._slots.release()
-        return is_started
+        """Wait for room and for the budget, then ask for whoever is most worth it by then; False for nobody."""
+        while len(self._polls) >= self._most:
+            await asyncio.wait(self._polls.values(), return_when=asyncio.FIRST_COMPLETED)
+        if not self._gate.is_open():
+            await self._gate.opened()
+        now = self._clock.monotonic()
+        turn = self._turns.next(now, now + _TOGETHER)
+        if turn is None or turn.due > now + _TOGETHER:
+            return False
+        self._turns.asked(turn.key)
+        number = next(self._numbers)
+        self._polls[number] = asyncio.get_running_loop().create_task(self._ask(turn.key, number))
+        return True
 
     def told(self, state: State) -> None:
         """A batch was read, by this poller or by anybody's query."""
@@ -121,23 +118,20 @@ class Poller:
         changed = before is not None and before != version
         self._placed(self._turns.seen(ref, state.checked, changed=changed, progress=state.snapshot.progress))
 
-    async def _ask(self, ref: BatchRef) -> None:
+    async def _ask(self, ref: BatchRef, number: int) -> None:
         is_read = False
         try:
             is_read = await self._poll(ref)
+        except Exception:
+            log.exception("poller.poll_failed")
         finally:
+            del self._polls[number]
             if not is_read:
                 self._placed(self._turns.seen(ref, self._clock.monotonic(), changed=False))
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._polls.discard(task)
-        self._slots.release()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("poller.poll_failed", exc_info=error)
-
     async def aclose(self) -> None:
         """Stop, and wait for what runs."""
-        tasks: list[asyncio.Task[None]] = [self._task, *self._polls]
+        tasks: list[asyncio.Task[None]] = [self._task, *self._polls.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
