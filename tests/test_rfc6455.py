@@ -65,6 +65,7 @@ def test_messages_in_parts_with_control_frames_between() -> None:
         (masked(1, b"x" * 60, fin=False) + masked(0, b"x" * 41), 1009),
         (b"\x81\xff" + b"\xff" * 8, 1009),
     ],
+    ids=["mask", "bits", "opcode", "control", "whole", "long", "first", "begun", "size", "sizes", "huge"],
 )
 def test_what_breaks_the_protocol(data: bytes, code: int) -> None:
     with pytest.raises(Violation) as caught:

@@ -157,6 +157,7 @@ def test_a_handshake() -> None:
         (head(**{"Sec-WebSocket-Version": "8"}), b"400"),
         (head(**{"Sec-WebSocket-Key": "short"}), b"400"),
     ],
+    ids=["refused", "answered", "broken", "version", "key"],
 )
 def test_handshakes_that_are_refused(request_: bytes, status: bytes) -> None:
     with served() as (echo, address), connected(address, request_) as line:
@@ -226,6 +227,7 @@ def test_the_application_drops_the_connection() -> None:
         (b"\x81\xfe\xff\xff", 1009),
         (masked(8, b"\x03"), 1002),
     ],
+    ids=["mask", "text", "size", "close"],  # masks are random
 )
 def test_what_breaks_the_protocol_closes_with_its_code(data: bytes, code: int) -> None:
     with opened() as (echo, line):
