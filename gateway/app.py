@@ -143,7 +143,7 @@ class Gateway:
         if core.cluster is not None:
             entrance.join(core.cluster)
         schema = build_schema(suggestions=settings.documents.suggestions)
-        plans = Plans(schema) if settings.speed.compiled else None
+        plans = Plans(schema, pieces=settings.speed.shared_bytes) if settings.speed.compiled else None
         answers = SharedAnswers(_scope, settings.speed.shared_bytes) if settings.speed.shared_bytes else None
         find, seek = entrance.documents, entrance.documents.seek
         engine = Engine(schema, settings.documents, share=_scope, find=find, seek=seek, plans=plans, answers=answers)

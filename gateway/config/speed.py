@@ -14,5 +14,6 @@ class SpeedSettings(BaseModel):
     shared_bytes: int = Field(
         default=64 * 1024 * 1024,
         ge=0,
-        description="Bytes of encoded answers kept while what they show is unchanged and fresh; 0 keeps none",
+        description="Bytes of encoded answers kept while what they show is unchanged and fresh, and as many of encoded "
+        "items of batches; 0 keeps none",
     )
