@@ -102,7 +102,8 @@ class Gateway:
         elif path == "/readyz":
             await answer_readiness(send, self.is_ready, self._facts())
         elif path == "/metrics" and self._settings.server.metrics:
-            await self._observing.answer(scope, send)
+            if await self._entrance.meters.admits(scope, send):
+                await self._observing.answer(scope, send)
         elif path.startswith(f"{_ASSETS}/"):
             await self._assets({**scope, "path": path, "root_path": _ASSETS}, receive, send)
         elif path == PATH:

@@ -81,7 +81,10 @@ class ServerSettings(BaseModel):
     )
     cache_shared: bool = Field(default=False, description="Let a CDN keep those answers too, apart for each token")
     legacy_graphql_ws: bool = Field(default=False, description="Speak the old graphql-ws protocol too")
-    metrics: bool = Field(default=True, description="Answer /metrics, for Prometheus, to everyone who can reach it")
+    metrics: bool = Field(
+        default=True, description="Answer /metrics, for Prometheus: to clients with every account or metrics = true"
+    )
+    metrics_open: bool = Field(default=False, description="Answer /metrics to everyone who can reach it")
 
     @field_validator("cors_origins", "allowed_origins")
     @classmethod

@@ -304,6 +304,36 @@ def test_production_switches_introspection_graphiql_and_suggestions_off(sandbox:
         assert world.post("{ __typename }", bearer(ONE)).status_code == 200
 
 
+def test_metrics_are_for_clients_that_may_see_every_account(sandbox: str) -> None:
+    clients = [*CLIENTS, client("all", "token-of-all", "*"), {**client("prometheus", "token-of-p"), "metrics": True}]
+    with running(given(sandbox, clients=clients)) as world:
+        for headers, status in (
+            ({}, 401),
+            (bearer("nobody's"), 401),
+            (bearer(ONE), 403),
+            (bearer("token-of-all"), 200),
+            (bearer("token-of-p"), 200),
+        ):
+            answer = world.ask("GET", "/metrics", headers=headers)
+            assert answer.status_code == status
+            assert ("trendyol-demo" in answer.text) is (status == 200)
+            assert (answer.headers.get("www-authenticate") is not None) is (status == 401)
+        seen = world.post("{ marketplaces { marketplace } }", bearer("token-of-p")).json()
+        assert seen == {"data": {"marketplaces": []}}, "it may read metrics, and nothing else"
+        ticket = ticket_of(world, "token-of-all")
+        assert world.ask("GET", "/metrics", params={"ticket": ticket}).status_code == 401
+
+
+def test_metrics_can_be_open_to_all_or_to_nobody(sandbox: str) -> None:
+    with running(given(sandbox, server={"metrics_open": True})) as world:
+        assert world.ask("GET", "/metrics").status_code == 200
+    with running(given(sandbox, server={"metrics": False, "metrics_open": True})) as world:
+        assert world.ask("GET", "/metrics").status_code == 404
+    with running(given(sandbox, clients=[])) as world:
+        assert world.ask("GET", "/metrics").status_code == 200
+        assert world.ask("GET", "/metrics", headers={"host": "evil.com"}).status_code == 403
+
+
 def test_nobody_holds_anything_at_the_end(world: Running) -> None:
     endpoint = world.app._graphql
     assert endpoint is not None

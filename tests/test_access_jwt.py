@@ -18,6 +18,7 @@ from gateway.access.jwks import COOLDOWN, LIFETIME, LONGEST_TRUST, Keys, loader
 from gateway.access.jwt import JwtSettings, JwtVerifier
 from gateway.access.members import Member
 from gateway.transports.clients import Credentials, Unauthorized
+from gateway.transports.limits import TransportLimits
 from tests.virtual_clock import VirtualClock
 
 pytestmark = pytest.mark.anyio
@@ -250,7 +251,7 @@ async def test_keys_from_a_file_an_address_and_the_setting(tmp_path: Path) -> No
 
 async def test_tokens_of_the_issuer_and_ours_side_by_side() -> None:
     issuer = Issuer()
-    door = Doorkeeper((), issuer.verifier, issuer.clock, is_local=False)
+    door = Doorkeeper((), issuer.verifier, issuer.clock, is_local=False, limits=TransportLimits())
     member = await door(Credentials({b"authorization": f"Bearer {token()}".encode()}))
     assert isinstance(member, Member)
     assert not door.is_out(member)
@@ -265,7 +266,7 @@ async def test_tokens_of_the_issuer_and_ours_side_by_side() -> None:
 
 async def test_tickets_end_after_a_minute() -> None:
     issuer = Issuer()
-    door = Doorkeeper((), issuer.verifier, issuer.clock, is_local=False)
+    door = Doorkeeper((), issuer.verifier, issuer.clock, is_local=False, limits=TransportLimits())
     member = await issuer.verifier.verify(token())
     assert member is not None
     ticket = door.tickets.issue(member)

@@ -13,6 +13,7 @@ import pytest
 from gateway.access.persisted import DocumentStoreSettings, Persisted
 from gateway.access.proxies import Proxies
 from gateway.access.rates import Rates
+from gateway.access.refusals import Refusals
 from gateway.access.tokens import Tokens, digest, new_token
 from gateway.access.trusted import TrustedError, read_trusted
 from gateway.config.mistakes import SettingsError
@@ -246,6 +247,31 @@ async def test_rates_hold_for_each_client_by_itself() -> None:
         for number in granted.values():
             # the window may turn while the test runs
             assert each * 0.9 <= number <= each * 2
+
+
+def test_refusals_are_counted_for_each_address_and_forgotten() -> None:
+    clock = VirtualClock()
+    refusals = Refusals(3, clock)
+    assert [refusals.add("203.0.113.7") for _ in range(5)] == [None] * 3 + [60, 60]
+    assert refusals.add("203.0.113.8") is None
+    for last in range(4):  # one network of IPv6
+        waits = refusals.add(f"2001:db8::{last}")
+    assert waits == 60
+    for number in range(20_000):
+        refusals.add(f"10.{number // 65_536}.{number // 256 % 256}.{number % 256}")
+    assert len(refusals) == 10_000
+    again = Refusals(0, clock)
+    assert again.add(None) == 60
+
+
+async def test_refusals_end_with_the_minute() -> None:
+    clock = VirtualClock()
+    refusals = Refusals(1, clock)
+    waits: list[int | None] = []
+    for _ in range(4):
+        waits.append(refusals.add("203.0.113.7"))
+        await clock.advance(25)
+    assert waits == [None, 35, 10, None]
 
 
 def test_tokens_are_long_unlike_and_kept_as_digests() -> None:

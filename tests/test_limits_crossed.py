@@ -316,6 +316,34 @@ def test_tickets(sandbox: str) -> None:
         tell("tickets", "the 3rd", "429 TOO_MANY_TICKETS, Retry-After: 60")
 
 
+def test_requests_without_a_good_token(sandbox: str) -> None:
+    given = settings(
+        sandbox,
+        clients=[client("one", "token-of-one", "*")],
+        limits={"refusals": 5},
+        server={"trusted_proxies": ["127.0.0.1"]},
+    )
+    guesses = [{}, bearer("wrong"), bearer("a.b.c"), {"authorization": "Basic x"}, bearer("x" * 500), bearer("guess"), {}]
+    with running(given) as world:
+        answers = [world.post("{ __typename }", headers) for headers in guesses]
+        assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 2
+        assert code(answers[-1]) == "RATE_LIMITED"
+        assert 55 <= int(answers[-1].headers["retry-after"]) <= 60
+        tell("refusals", "the 6th wrong token in a minute", "429 RATE_LIMITED, Retry-After: 60")
+        for path in ("/graphql/ticket", "/graphql"):
+            assert world.ask(path=path, params={"ticket": "x"}).status_code == 429
+        assert world.ask("GET", "/metrics").status_code == 429
+        with world.socket() as socket:
+            say(socket, type="connection_init", payload={"token": "guess"})
+            assert closing(socket)[0] == 1013
+        # others at the same address, and other addresses, are not in it
+        assert world.post("{ __typename }", bearer("token-of-one")).status_code == 200
+        with world.socket() as socket:
+            let_in(socket, {"token": "token-of-one"})
+        elsewhere = world.post("{ __typename }", {**bearer("wrong"), "x-forwarded-for": "203.0.113.7"})
+        assert elsewhere.status_code == 401
+
+
 def test_waits(sandbox: str) -> None:
     with running(settings(sandbox, queries={"await_timeout": 0.3})) as world:
         began = time.monotonic()

@@ -17,6 +17,7 @@ from gateway.access.etags import LastingAnswers
 from gateway.access.guard import Guard
 from gateway.access.jwks import Keys, loader
 from gateway.access.jwt import JwtSettings, JwtVerifier
+from gateway.access.meters import Meters
 from gateway.access.persisted import Persisted
 from gateway.access.proxies import Proxies
 from gateway.access.rates import Rates
@@ -43,9 +44,10 @@ class Entrance:
         self._shared = AsyncExitStack()
         self._jwt = self._verifier(settings.auth.jwt)
         self.doorkeeper: Final = Doorkeeper(
-            settings.clients, self._jwt, clock, is_local=not server.allow_anonymous, tickets=settings.limits.tickets
+            settings.clients, self._jwt, clock, is_local=not server.allow_anonymous, limits=settings.limits
         )
         self.desk: Final = TicketDesk(self.doorkeeper)
+        self.meters: Final = Meters(self.doorkeeper, is_open=server.metrics_open)
         self.guard: Final = Guard(Cors(server.cors_origins), Proxies(server.trusted_proxies))
         self.documents: Final = Persisted(settings.persisted, _trusted(settings))
         self.caching: Final = LastingAnswers(server.cache_max_age, is_shared=server.cache_shared)

@@ -11,19 +11,22 @@ from gateway.access.credentials import ticket_of, token_of
 from gateway.access.hosts import is_local_name
 from gateway.access.jwt import JwtVerifier
 from gateway.access.members import LOCAL, Member, stranger
+from gateway.access.refusals import Refusals
 from gateway.access.tickets import Tickets
 from gateway.access.tokens import ClientSettings, Tokens
 from gateway.transports.clients import Client, Credentials, Unauthorized
+from gateway.transports.limits import TransportLimits
 
 _NO_TOKEN: Final = "Show a token: Authorization: Bearer …, or over WebSocket connection_init's payload."  # noqa: S105
 _BAD_TOKEN: Final = "This token is not, or no longer, valid: ask the gateway's operator for one."  # noqa: S105
+_TOO_MANY: Final = "Too many requests without a good token came from your address: wait a minute."
 _BAD_TICKET: Final = "This ticket was used, or is too old: ask for a new one at /graphql/ticket."
 
 
 class Doorkeeper:
     """Lets clients in by API token, JWT or ticket; or everybody, where no clients were configured at the start.
 
-    `is_local` says that only this machine reaches the gateway; a client may hold so many `tickets`.
+    `is_local` says that only this machine reaches the gateway.
     """
 
     def __init__(
@@ -33,7 +36,7 @@ class Doorkeeper:
         clock: Clock,
         *,
         is_local: bool,
-        tickets: int = 1_000,
+        limits: TransportLimits,
     ) -> None:
         self._tokens = Tokens(clients)
         self._jwt = jwt
@@ -42,11 +45,20 @@ class Doorkeeper:
         self.is_open = not self._tokens.members and jwt is None
         """True where nobody is asked who they are."""
         self._replaced = 0
-        self.tickets: Final = Tickets(clock, tickets)
+        self.tickets: Final = Tickets(clock, limits.tickets)
+        self._refusals: Final = Refusals(limits.refusals, clock)
 
     async def __call__(self, shown: Credentials) -> Client:
         """Who it is. Raises `Unauthorized`."""
-        return self._anyone(shown) if self.is_open else await self._known(shown)
+        if self.is_open:
+            return self._anyone(shown)
+        try:
+            return await self._known(shown)
+        except Unauthorized as error:
+            wait = self._refusals.add(shown.peer) if error.status == 401 else None
+            if wait is None:
+                raise
+            raise Unauthorized(_TOO_MANY, code="RATE_LIMITED", status=429, close_code=1013, retry_after=wait) from None
 
     def replace(self, clients: Iterable[ClientSettings], jwt: JwtVerifier | None) -> None:
         """Let in others from now on. A gateway that asked for tokens never opens by this: without clients it shuts."""

@@ -41,8 +41,7 @@ class TicketDesk:
             shown = Credentials(header_map(scope["headers"]), b"", None, None if peer is None else peer[0])
             client = await self._doorkeeper(shown)
         except Unauthorized as error:
-            challenge = [(b"www-authenticate", error.challenge.encode())] if error.status == 401 else []
-            raise Refusal(error.status, error.code, error.message, challenge) from None
+            raise Refusal(error.status, error.code, error.message, error.headers) from None
         ticket = self._doorkeeper.tickets.issue(client) if isinstance(client, Member) else None
         if ticket is None:
             raise Refusal(429, "TOO_MANY_TICKETS", "Use the tickets that you have.", [(b"retry-after", b"60")])

@@ -22,6 +22,8 @@ class Member:
     """Unix time from which its streams end."""
     proof: str = ""
     """What it was let in by: a digest, never the token itself."""
+    reads_metrics: bool = False
+    """Whether it may read /metrics, whatever its accounts."""
 
 
 def scope_of(accounts: list[str] | tuple[str, ...]) -> Scope:
@@ -35,10 +37,11 @@ LOCAL: Final = Member("anonymous", EVERYTHING)
 
 def stranger(address: str | None) -> Member:
     """Somebody on a gateway that asks nobody who they are: told apart by address, so that all find room."""
-    return Member(f"anonymous@{_network(address)}", EVERYTHING)
+    return Member(f"anonymous@{network_of(address)}", EVERYTHING)
 
 
-def _network(address: str | None) -> str:
+def network_of(address: str | None) -> str:
+    """Whom an address stands for, as far as shares and counts are concerned."""
     try:
         given = ipaddress.ip_address(address or "")
     except ValueError:

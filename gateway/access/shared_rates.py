@@ -134,11 +134,6 @@ class SharedRates:
             self._keep(name, Grant(granted, now + (_LIFE if granted else _EMPTY), is_empty=not granted))
         return True
 
-    def granted(self, name: str) -> Grant | None:
-        """What the client may start without asking again, where something is left of it: take it off there."""
-        grant = self._grants.get(name)
-        return grant if grant is not None and grant.left > 0 and grant.until > self._clock.monotonic() else None
-
     def _keep(self, name: str, grant: Grant) -> None:
         self._grants[name] = grant
         self._grants.move_to_end(name)

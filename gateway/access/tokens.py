@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from gateway.access.members import Member, scope_of
 
@@ -23,7 +23,8 @@ class ClientSettings(BaseModel):
 
     name: str = Field(min_length=1, max_length=64, description="Unique; stands in logs and counts")
     token_sha256: str = Field(description="SHA-256 of the token in hex: `batch-gateway token` makes both")
-    accounts: tuple[str, ...] = Field(min_length=1, description='Names of the accounts it may use, or ["*"] for all')
+    metrics: bool = Field(default=False, description="May read /metrics, whatever its accounts")
+    accounts: tuple[str, ...] = Field(description='Names of the accounts it may use, or ["*"] for all')
 
     @field_validator("token_sha256")
     @classmethod
@@ -31,6 +32,13 @@ class ClientSettings(BaseModel):
         if len(value) != 64 or not set(value.lower()) <= set("0123456789abcdef"):
             raise ValueError("must be the 64 hex digits that `batch-gateway token` prints, not the token itself")
         return value.lower()
+
+    @field_validator("accounts")
+    @classmethod
+    def _sees_something(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if not value and not info.data.get("metrics"):
+            raise ValueError('must name at least one account, or be ["*"] for all; with metrics = true it may be empty')
+        return value
 
 
 def new_token() -> str:
@@ -48,7 +56,8 @@ class Tokens:
 
     def __init__(self, clients: Iterable[ClientSettings]) -> None:
         self.members: Sequence[Member] = tuple(
-            Member(client.name, scope_of(client.accounts), proof=client.token_sha256) for client in clients
+            Member(client.name, scope_of(client.accounts), proof=client.token_sha256, reads_metrics=client.metrics)
+            for client in clients
         )
 
     def find(self, token: str) -> Member | None:

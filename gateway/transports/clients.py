@@ -57,6 +57,7 @@ class Unauthorized(Exception):  # it is the client's state, and the word of ever
         status: int = 401,
         close_code: int = 4403,
         challenge: str = "Bearer",
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -65,6 +66,15 @@ class Unauthorized(Exception):  # it is the client's state, and the word of ever
         self.close_code = close_code
         self.challenge = challenge
         """For `WWW-Authenticate`, which a 401 needs."""
+        self.retry_after = retry_after
+        """Seconds."""
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """What the answer over HTTP says besides."""
+        if self.status == 401:
+            return ((b"www-authenticate", self.challenge.encode()),)
+        return () if self.retry_after is None else ((b"retry-after", b"%d" % self.retry_after),)
 
 
 Authenticate = Callable[[Credentials], Awaitable[Client]]

@@ -33,6 +33,8 @@ class TransportLimits:
     streams: int = 20_000
     """Subscriptions over all transports."""
     streams_per_client: int = 10_000
+    refusals: int = 600
+    """Requests without a good token from one address in a minute; a good one is let in all the same."""
     tickets: int = 1_000
     """Tickets for EventSource that one client holds unused."""
     heartbeat: float = 12.0
