@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.demo_gateway import demo_gateway
+from tests.demo_gateway import demo_gateway, free_port
 from tests.needs import need
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -97,6 +98,24 @@ def test_a_misspelt_field_does_not_compile(apollo: None, tmp_path: Path) -> None
     batch.write_text(batch.read_text().replace("    failedCount\n", "    failedCuont\n"))
     told = run(["node_modules/.bin/tsc", "--noEmit"], 2, copy)
     assert "failedC" in told
+
+
+@pytest.mark.slow
+def test_what_the_demo_says_to_try_can_be_tried() -> None:
+    """As printed: a shell of the reader's own finds the command too."""
+    need("curl", is_there=shutil.which("curl") is not None, how="install curl")
+    command = [sys.executable, "-m", "gateway", "demo", "--port", str(free_port())]
+    with subprocess.Popen(command, cwd=EXAMPLES.parent, stdout=subprocess.PIPE, text=True) as demo:
+        try:
+            assert demo.stdout is not None
+            words = "".join(iter(demo.stdout.readline, "Ctrl-C ends everything.\n"))
+            query, subscription = re.findall(r"^ +(curl(?:.*\\\n)*.*)$", words, re.MULTILINE)
+            assert "errors" not in run(["sh", "-c", query])
+            assert run(["sh", "-c", subscription]).count('"SUCCEEDED"') == 4
+            [watch] = re.findall(r"Or with progress bars: (.+)$", words, re.MULTILINE)
+            assert run(["sh", "-c", watch.replace("slow-", "done-")], cwd=EXAMPLES.parent).count("SUCCEEDED") == 2
+        finally:
+            demo.send_signal(signal.SIGINT)
 
 
 @pytest.mark.parametrize("name", ["graphql-ws", "apollo"])

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import Any, Final
 
 from gateway import server
@@ -49,7 +53,7 @@ Three things to try:
 
   3. GraphiQL: open {url}/graphql and press the play button
 
-Or with progress bars: batch-gateway watch trendyol:slow-1 mircate:slow-2 --url {url}
+Or with progress bars: {command} watch trendyol:slow-1 mircate:slow-2 --url {url}
 
 Ctrl-C ends everything.
 """
@@ -77,9 +81,20 @@ def run(arguments: argparse.Namespace) -> int:
     service = served(create_app(settings), listener, settings)
     words = _WORDS.format(
         version=VERSION,
+        command=_command(sys.argv[0]),
         sandbox=sandbox.address,
         url=service.address,
         query=json.dumps({"query": _QUERY}),
         subscription=json.dumps({"query": _SUBSCRIPTION}),
     )
     return server.run(server.serve([sandbox, service], lambda: print(words, flush=True)))
+
+
+def _command(called: str) -> str:
+    """The program as the reader's shell finds it: in a virtual environment that is not active it has a path."""
+    found = shutil.which("batch-gateway")
+    if found is not None and Path(found).resolve() == Path(called).resolve():
+        return "batch-gateway"
+    if Path(called).name == "batch-gateway":
+        return shlex.quote(called)
+    return shlex.join([sys.executable, "-m", "gateway"])
