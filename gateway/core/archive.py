@@ -3,51 +3,51 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 
 from adapters.base import Account
 from adapters.clock import Clock
 from adapters.model import BatchRef
 from gateway.core.freshness import DAY
 from gateway.core.keeper import Keeper
-from gateway.core.kept import pack, storage_key, unpack
+from gateway.core.kept import StorageKeys, pack, unpack
 from gateway.core.state import State
 from gateway.core.store import Store
+from gateway.core.writer import Writer
 
-log = logging.getLogger(__name__)
-
-Write = Callable[[], Awaitable[None]]
-_PENDING_WRITES = 1000
 _SWEEP = 3600.0
 
 
 class Archive:
-    """Keeper and store behind one door. Writes to the store happen behind the answer, in order."""
-
-    is_worth_asking = True
+    """Keeper and store behind one door. Writes to the store happen behind the answer."""
 
     def __init__(self, keeper: Keeper, store: Store | None, clock: Clock) -> None:
         self._keeper = keeper
         self._store = store
         self._clock = clock
-        self._writes: asyncio.Queue[Write] = asyncio.Queue()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._keys = StorageKeys()
+        self._writer = Writer(store, clock) if store is not None else None
+        self._sweeping: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Open the store and start writing to it."""
-        if self._store is not None:
+        if self._store is not None and self._writer is not None:
             await self._store.open()
-            self._tasks = [asyncio.ensure_future(self._write()), asyncio.ensure_future(self._sweep(self._store))]
+            self._writer.open()
+            self._sweeping = asyncio.ensure_future(self._sweep(self._store))
+
+    def may_hold(self, account: Account, ref: BatchRef) -> bool:
+        """False where nothing is kept about the batch, as far as this process knows; at once."""
+        if self._keeper.may_hold(account, ref):
+            return True
+        return self._store is not None and self._store.may_hold(self._keys.of(account, ref))
 
     async def get(self, account: Account, ref: BatchRef) -> State | None:
         """The kept state, read again, or None. It counts as last checked when it was fetched."""
         state = await self._keeper.get(account, ref)
         if state is not None or self._store is None:
             return state
-        value = await self._store.get(storage_key(account, ref))
+        value = await self._store.get(self._keys.of(account, ref))
         return unpack(account, ref, value, self._clock) if value is not None else None
 
     @property
@@ -70,22 +70,20 @@ class Archive:
         """
         state = await self._keeper.put(account, state, max(lifetime, DAY))
         snapshot = state.snapshot
-        if self._store is not None and snapshot.is_terminal and snapshot.is_settled:
-            if self._writes.qsize() >= _PENDING_WRITES:
-                await self._writes.join()
-            key = storage_key(account, state.ref)
-            self._writes.put_nowait(partial(self._store.put, key, pack(state), state.fetched_at))
+        if self._writer is not None and snapshot.is_terminal and snapshot.is_settled:
+            self._writer.note().keep(self._keys.of(account, state.ref), pack(state), state.fetched_at)
+            await self._writer.room()
         return state
 
     def watch(self, ref: BatchRef) -> None:
         """Note a watch, to be resumed after a restart."""
-        if self._store is not None:
-            self._writes.put_nowait(partial(self._store.watch, ref, self._clock.now()))
+        if self._writer is not None:
+            self._writer.note().watch(ref, self._clock.now())
 
     def unwatch(self, ref: BatchRef) -> None:
         """Note that a watch has ended."""
-        if self._store is not None:
-            self._writes.put_nowait(partial(self._store.unwatch, ref))
+        if self._writer is not None:
+            self._writer.note().unwatch(ref)
 
     async def watched(self) -> list[tuple[BatchRef, float]]:
         """What was being watched, and how many seconds ago each watch began."""
@@ -93,29 +91,19 @@ class Archive:
         found = await self._store.watched() if self._store is not None else []
         return [(watched.ref, max(0.0, (now - watched.born).total_seconds())) for watched in found]
 
-    async def _write(self) -> None:
-        while True:
-            write = await self._writes.get()
-            try:
-                await write()
-            except Exception:
-                log.exception("archive.write_failed")
-            finally:
-                self._writes.task_done()
-
     async def _sweep(self, store: Store) -> None:
+        await store.learn()
         while True:
             await store.sweep(self._clock.now())
             await self._clock.sleep(_SWEEP)
 
     async def aclose(self) -> None:
         """Finish the writes, then close both."""
-        if self._store is not None:
-            if self._tasks:
-                await self._writes.join()
-            for task in self._tasks:
-                task.cancel()
+        if self._store is not None and self._writer is not None:
+            if self._sweeping is not None:
+                self._sweeping.cancel()
                 with suppress(asyncio.CancelledError):
-                    await task
+                    await self._sweeping
+            await self._writer.aclose()
             await self._store.aclose()
         await self._keeper.aclose()

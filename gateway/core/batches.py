@@ -199,7 +199,7 @@ class Batches:
         return await self._inflight.ask(ref, lambda: self._ask(ref, Priority.QUERY))
 
     async def _recall(self, ref: BatchRef) -> State | None:
-        if not self._archive.is_worth_asking:
+        if not self._archive.may_hold(self.accounts[ref.account], ref):
             return None
         return await self._recalls.ask(ref, lambda: self._read_archive(ref))
 
@@ -219,8 +219,16 @@ class Batches:
         try:
             fetched = await self.funnel.fetch(account, ref, previous=previous, timeout=self._timeout, priority=priority)
         except NotFound as error:
+            await self._doubt(ref)
             return self._not_found(ref, error)
+        if not fetched.snapshot.is_confirmed:
+            await self._doubt(ref)
         return await self._absorb(ref, fetched)
+
+    async def _doubt(self, ref: BatchRef) -> None:
+        """The marketplace does not know it: look where that was left out, another process may have written there."""
+        if self._states.get(ref) is None and not self._archive.may_hold(self.accounts[ref.account], ref):
+            await self._read_archive(ref)
 
     async def _absorb(self, ref: BatchRef, fetched: Fetched) -> State:
         old = self._states.get(ref)

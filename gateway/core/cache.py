@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 class Cache(Protocol):
     """Where packed states are kept, by key."""
 
+    def may_hold(self, key: str) -> bool:
+        """False where the key is surely not kept; at once."""
+        ...
+
     async def get(self, key: str) -> bytes | None:
         """The value, or None."""
         ...
@@ -50,6 +54,9 @@ class BoundedMemory(SimpleMemoryCache):
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._kept
 
     async def _get(self, key: str, encoding: str = "utf-8", _conn: object = None) -> bytes | None:  # noqa: ARG002 - aiocache's signature
         entry = self._kept.get(key)
@@ -91,6 +98,11 @@ class AiocacheStorage:
 
     def __init__(self, backend: BaseCache) -> None:
         self._backend: Any = backend
+        self._memory = backend if isinstance(backend, BoundedMemory) else None
+
+    def may_hold(self, key: str) -> bool:
+        """False where the key is surely not kept."""
+        return self._memory is None or key in self._memory
 
     async def get(self, key: str) -> bytes | None:
         """The value, or None: also where the backend cannot be asked."""

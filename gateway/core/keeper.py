@@ -8,7 +8,7 @@ from adapters.base import Account
 from adapters.clock import Clock
 from adapters.model import BatchRef
 from gateway.core.cache import Cache
-from gateway.core.kept import pack, storage_key, unpack
+from gateway.core.kept import StorageKeys, pack, unpack
 from gateway.core.state import State
 
 
@@ -18,6 +18,10 @@ class Keeper(Protocol):
     @property
     def is_shared(self) -> bool:
         """True where other processes put states into it, so that it may know more than this one."""
+        ...
+
+    def may_hold(self, account: Account, ref: BatchRef) -> bool:
+        """False where it surely keeps nothing about the batch; at once."""
         ...
 
     async def get(self, account: Account, ref: BatchRef) -> State | None:
@@ -52,10 +56,15 @@ class OwnKeeper:
     def __init__(self, cache: Cache, clock: Clock) -> None:
         self._cache = cache
         self._clock = clock
+        self._keys = StorageKeys()
+
+    def may_hold(self, account: Account, ref: BatchRef) -> bool:
+        """False where the cache surely keeps nothing about the batch."""
+        return self._cache.may_hold(self._keys.of(account, ref))
 
     async def get(self, account: Account, ref: BatchRef) -> State | None:
         """The kept state, read again, or None."""
-        value = await self._cache.get(storage_key(account, ref))
+        value = await self._cache.get(self._keys.of(account, ref))
         return unpack(account, ref, value, self._clock) if value is not None else None
 
     async def newer(self, account: Account, state: State) -> State | None:  # noqa: ARG002 - nobody else reads
@@ -64,7 +73,7 @@ class OwnKeeper:
 
     async def put(self, account: Account, state: State, lifetime: float) -> State:
         """Keep the state."""
-        await self._cache.set(storage_key(account, state.ref), pack(state), lifetime)
+        await self._cache.set(self._keys.of(account, state.ref), pack(state), lifetime)
         return state
 
     async def confirm(self, account: Account, state: State, lifetime: float) -> State:  # noqa: ARG002 - it is kept

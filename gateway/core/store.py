@@ -10,7 +10,7 @@ import asyncio
 import logging
 import sqlite3
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -19,7 +19,9 @@ import aiosqlite
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.model import BatchRef
+from gateway.core.changes import Changes, Result
 from gateway.core.freshness import DAY
+from gateway.core.sieve import Sieve
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -34,6 +36,11 @@ CREATE TABLE IF NOT EXISTS watches (
     source TEXT, account TEXT, id TEXT, born REAL NOT NULL, PRIMARY KEY (source, account, id)
 ) WITHOUT ROWID;
 """
+_PLAIN: Final = b"\0"
+"""In front of a value that is not compressed. No zlib stream begins so."""
+_WORTH_COMPRESSING: Final = 2_048
+"""Bytes. Below, compressing costs more than all the rest of a write."""
+_LEARNED_AT_ONCE: Final = 1_000
 
 
 class StoreLimits(BaseModel):
@@ -65,6 +72,8 @@ class Store:
         self._db: aiosqlite.Connection | None = None
         self._lock = asyncio.Lock()
         self._bytes = 0
+        self._keys = Sieve()
+        self._knows_keys = False
 
     @property
     def is_open(self) -> bool:
@@ -80,7 +89,7 @@ class Store:
             await self._give_up("open", error)
 
     async def _connect(self) -> aiosqlite.Connection:
-        db = await aiosqlite.connect(self._path, timeout=self._wait, isolation_level=None)
+        db = await aiosqlite.connect(self._path, timeout=self._wait)
         try:
             version = await _scalar(db, "PRAGMA user_version")
             if version not in (0, FORMAT):
@@ -98,79 +107,98 @@ class Store:
             raise
         return db
 
+    async def learn(self) -> None:
+        """Learn which results are in the file; from then on others are not looked for in it."""
+
+        async def read(db: aiosqlite.Connection) -> list[str]:
+            query = "SELECT key FROM results WHERE key > ? ORDER BY key LIMIT ?"
+            return [key for (key,) in await db.execute_fetchall(query, (last, _LEARNED_AT_ONCE))]
+
+        last = ""
+        while (keys := await self._use("read", read)) is not None:
+            self._keys.update(keys)
+            if len(keys) < _LEARNED_AT_ONCE:
+                self._knows_keys = True
+                return
+            last = keys[-1]
+
+    def may_hold(self, key: str) -> bool:
+        """False where the file holds no such result, unless another process has written it."""
+        return self._db is not None and (not self._knows_keys or key in self._keys)
+
     async def get(self, key: str) -> bytes | None:
         """The kept value, or None."""
 
         async def read(db: aiosqlite.Connection) -> bytes | None:
-            async with db.execute("SELECT value FROM results WHERE key = ?", (key,)) as cursor:
-                row = await cursor.fetchone()
-            return await asyncio.to_thread(zlib.decompress, row[0]) if row is not None else None
+            rows = list(await db.execute_fetchall("SELECT value FROM results WHERE key = ?", (key,)))
+            return rows[0][0] if rows else None
 
+        packed = await self._use("read", read)
+        if packed is None or packed.startswith(_PLAIN):
+            return packed and packed[1:]
         try:
-            return await self._use("read", read)
+            return await asyncio.to_thread(zlib.decompress, packed)
         except zlib.error:
             return None
 
-    async def put(self, key: str, value: bytes, at: datetime) -> None:
-        """Keep the value; the oldest make room."""
-        packed = await asyncio.to_thread(zlib.compress, value, 6)
+    async def write(self, changes: Changes) -> None:
+        """Write it all, in one transaction; the oldest results make room."""
 
         async def write(db: aiosqlite.Connection) -> None:
-            old = await _scalar(db, "SELECT size FROM results WHERE key = ?", key)
-            await db.execute(
-                "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)", (key, packed, len(packed), at.timestamp())
-            )
-            self._bytes += len(packed) - old
+            replaced = await self._size(db, [key for key in changes.results if key in self._keys])
+            self._keys.update(changes.results)
+            sizes: list[int] = []
+            if changes.results:
+                await db.executemany(
+                    "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)", _rows(changes.results, sizes)
+                )
+            if changes.ended:
+                await db.executemany("DELETE FROM watches WHERE source = ? AND account = ? AND id = ?", changes.ended)
+            if changes.begun:
+                begun = [(*ref, born.timestamp()) for ref, born in changes.begun.items()]
+                await db.executemany(
+                    "INSERT OR IGNORE INTO watches (source, account, id, born) VALUES (?, ?, ?, ?)", begun
+                )
+            self._bytes += sum(sizes) - replaced
             if self._bytes > self._limits.max_bytes:
                 await self._make_room(db)
+            await db.commit()
 
         await self._use("write", write)
 
+    async def _size(self, db: aiosqlite.Connection, keys: list[str]) -> int:
+        return sum([await _scalar(db, "SELECT size FROM results WHERE key = ?", key) for key in keys])
+
     async def _make_room(self, db: aiosqlite.Connection) -> None:
+        self._bytes = await _scalar(db, "SELECT coalesce(sum(size), 0) FROM results")
+        doomed: list[tuple[str]] = []
         async with db.execute("SELECT key, size FROM results ORDER BY kept") as cursor:
             async for key, size in cursor:
                 if self._bytes <= self._limits.max_bytes * 0.9:
                     break
-                await db.execute("DELETE FROM results WHERE key = ?", (key,))
+                doomed.append((key,))
                 self._bytes -= size
+        await db.executemany("DELETE FROM results WHERE key = ?", doomed)
 
     async def sweep(self, now: datetime) -> None:
         """Forget results older than the set age."""
 
         async def delete(db: aiosqlite.Connection) -> None:
             await db.execute("DELETE FROM results WHERE kept < ?", (now.timestamp() - self._limits.max_age,))
+            await db.commit()
             self._bytes = await _scalar(db, "SELECT coalesce(sum(size), 0) FROM results")
 
         await self._use("sweep", delete)
-
-    async def watch(self, ref: BatchRef, born: datetime) -> None:
-        """Note that a batch is being watched."""
-
-        async def write(db: aiosqlite.Connection) -> None:
-            await db.execute(
-                "INSERT OR IGNORE INTO watches (source, account, id, born) VALUES (?, ?, ?, ?)",
-                (ref.source, ref.account, ref.id, born.timestamp()),
-            )
-
-        await self._use("write", write)
-
-    async def unwatch(self, ref: BatchRef) -> None:
-        """Note that it no longer is."""
-
-        async def write(db: aiosqlite.Connection) -> None:
-            await db.execute("DELETE FROM watches WHERE source = ? AND account = ? AND id = ?", tuple(ref))
-
-        await self._use("write", write)
 
     async def watched(self) -> list[Watched]:
         """What was being watched, oldest first."""
 
         async def read(db: aiosqlite.Connection) -> list[Watched]:
-            async with db.execute("SELECT source, account, id, born FROM watches ORDER BY born") as cursor:
-                return [
-                    Watched(BatchRef(source, account, batch_id), datetime.fromtimestamp(born, UTC))
-                    async for source, account, batch_id, born in cursor
-                ]
+            rows = await db.execute_fetchall("SELECT source, account, id, born FROM watches ORDER BY born")
+            return [
+                Watched(BatchRef(source, account, batch_id), datetime.fromtimestamp(born, UTC))
+                for source, account, batch_id, born in rows
+            ]
 
         return await self._use("read", read) or []
 
@@ -207,7 +235,14 @@ class Store:
                 log.debug("store.close_failed path=%s", self._path)
 
 
+def _rows(results: Mapping[str, Result], sizes: list[int]) -> Iterator[tuple[str, bytes, int, float]]:
+    """Rows to be written, made one by one where they are written: beside the event loop."""
+    for key, (value, at) in results.items():
+        packed = zlib.compress(value, 1) if len(value) >= _WORTH_COMPRESSING else _PLAIN + value
+        sizes.append(len(packed))
+        yield key, packed, len(packed), at.timestamp()
+
+
 async def _scalar(db: aiosqlite.Connection, query: str, *parameters: Any) -> int:
-    async with db.execute(query, parameters) as cursor:
-        row = await cursor.fetchone()
+    row = next(iter(await db.execute_fetchall(query, parameters)), None)
     return int(row[0]) if row is not None else 0
