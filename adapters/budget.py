@@ -84,7 +84,9 @@ class LocalBudget:
     def __init__(self, limit: Limit, clock: Clock) -> None:
         self.window = Window(limit)
         self._clock = clock
-        self._queues: dict[Priority, OrderedDict[_Ticket, None]] = {priority: OrderedDict() for priority in Priority}
+        self._queries: OrderedDict[_Ticket, None] = OrderedDict()
+        self._watches: OrderedDict[_Ticket, None] = OrderedDict()
+        self._queues = {Priority.QUERY: self._queries, Priority.WATCH: self._watches}
         self._server: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._waited_for: dict[BatchRef, float] = {}
@@ -96,13 +98,14 @@ class LocalBudget:
 
     def is_free(self) -> bool:
         """True where a watch would get a call now, without waiting."""
-        return not self._is_behind(Priority.WATCH) and self.window.wait(self._clock.monotonic()) == 0.0
+        is_queue_empty = not self._queries and not self._watches
+        return is_queue_empty and self.window.wait(self._clock.monotonic()) == 0.0
 
     async def acquire(self, ref: BatchRef, priority: Priority, patience: float | None) -> Permit:
         """Wait for a call, at most `patience` seconds (None: as long as it takes). Raises `OutOfBudget`."""
         while True:
             now = self._clock.monotonic()
-            if (until := self._waited_for.get(ref, now)) > now and priority is Priority.WATCH:
+            if self._waited_for and priority is Priority.WATCH and (until := self._waited_for.get(ref, now)) > now:
                 priority, patience = Priority.QUERY, until - now
             if not self._is_behind(priority) and self.window.wait(now) == 0.0:
                 return self._permit()
@@ -176,7 +179,7 @@ class LocalBudget:
             queue.pop(ticket, None)
 
     def _is_behind(self, priority: Priority) -> bool:
-        return bool(self._queues[Priority.QUERY]) or (priority is Priority.WATCH and bool(self._queues[priority]))
+        return bool(self._queries) or (priority is Priority.WATCH and bool(self._watches))
 
     def _retry_after(self) -> float:
         """Seconds until one who comes now may be served: the window's wait, and the queue in front."""

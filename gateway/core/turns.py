@@ -129,12 +129,21 @@ class Turns(Generic[Key]):
         `not_before` is when the next call may start: of all that are due by then, the most worthwhile is chosen.
         """
         start = max(now, not_before)
-        heads = [head for lane in self._lanes.values() if (head := self._head(lane)) is not None]
-        due = [head for head in heads if head.due <= start]
+        soonest: _Entry[Key] | None = None
+        due: list[_Entry[Key]] = []
+        for lane in self._lanes.values():
+            while lane and not _is_current(lane[0]):
+                heapq.heappop(lane)
+            if not lane:
+                continue
+            head = lane[0]
+            if head.due <= start:
+                due.append(head)
+            elif soonest is None or head < soonest:
+                soonest = head
         if due:
             best = due[0] if len(due) == 1 else max(due, key=lambda head: self._worth(head.watch, start))
             return Turn(best.watch.key, start)
-        soonest = min(heads, default=None)
         return None if soonest is None else Turn(soonest.watch.key, soonest.due)
 
     def _worth(self, watch: _Watch[Key], now: float) -> float:
@@ -159,11 +168,6 @@ class Turns(Generic[Key]):
     def _interval(self, watch: _Watch[Key]) -> float:
         remaining = None if watch.trend is None else watch.trend.remaining(watch.read)
         return self._pace.interval(watch.read - watch.born, watch.read - watch.moved, remaining)
-
-    def _head(self, lane: list[_Entry[Key]]) -> _Entry[Key] | None:
-        while lane and not _is_current(lane[0]):
-            heapq.heappop(lane)
-        return lane[0] if lane else None
 
 
 def _is_current(entry: _Entry[Key]) -> bool:
