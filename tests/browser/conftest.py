@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.browser.guarded import Guarded, guarded_gateway
 from tests.demo_gateway import demo_gateway
 from tests.needs import need
 
@@ -65,6 +66,12 @@ class Visit:
 def gateway() -> Iterator[str]:
     with demo_gateway() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def guarded() -> Iterator[Guarded]:
+    with guarded_gateway() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

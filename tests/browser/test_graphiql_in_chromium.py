@@ -8,10 +8,13 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.browser.guarded import TOKEN
+
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Browser, Page, Route
 
     from tests.browser.conftest import Visit
+    from tests.browser.guarded import Guarded
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +53,15 @@ def run(page: Page) -> dict[str, Any]:
     return json.loads(page.eval_on_selector(RESULT, "element => element.CodeMirror.getValue()"))
 
 
+def write_headers(page: Page, **headers: str) -> None:
+    page.get_by_role("button", name="Headers").click()
+    page.eval_on_selector(
+        ".graphiql-editor-tool .graphiql-editor:not(.hidden) .CodeMirror",
+        "(element, text) => element.CodeMirror.setValue(text)",
+        json.dumps(headers),
+    )
+
+
 def test_the_first_query_is_filled_in_and_answers(visit: Visit) -> None:
     page = open_graphiql(visit)
     assert "query OneBatch" in editor(page, ".graphiql-query-editor")
@@ -59,13 +71,13 @@ def test_the_first_query_is_filled_in_and_answers(visit: Visit) -> None:
     assert answer["data"]["batch"]["status"] in {"PENDING", "IN_PROGRESS", "COMPLETED"}
 
 
-@pytest.mark.parametrize("tab", ["FourMarketplaces", "WhyFailed", "Marketplaces"])
-def test_every_example_answers_without_an_error(visit: Visit, tab: str) -> None:
+def test_every_example_answers_without_an_error(visit: Visit) -> None:
     page = open_graphiql(visit)
-    show_tab(page, tab)
-    answer = run(page)
-    assert "errors" not in answer
-    assert all(entry.get("error") is None for entry in answer["data"].get("batches", []))
+    for tab in ("FourMarketplaces", "WhyFailed", "Marketplaces"):
+        show_tab(page, tab)
+        answer = run(page)
+        assert "errors" not in answer, tab
+        assert all(entry.get("error") is None for entry in answer["data"].get("batches", []))
 
 
 def test_a_subscription_runs_to_its_end_over_a_socket(visit: Visit) -> None:
@@ -115,12 +127,7 @@ def test_a_link_finds_its_place_beside_the_tabs_of_an_earlier_visit(visit: Visit
 
 def test_a_token_serves_every_tab_and_stays_with_the_browser_tab(visit: Visit) -> None:
     page = open_graphiql(visit)
-    page.get_by_role("button", name="Headers").click()
-    page.eval_on_selector(
-        ".graphiql-editor-tool .graphiql-editor:not(.hidden) .CodeMirror",
-        "(element, text) => element.CodeMirror.setValue(text)",
-        '{ "authorization": "Bearer not-kept" }',
-    )
+    write_headers(page, authorization="Bearer not-kept")
     run(page)
     show_tab(page, "Marketplaces")
     with page.expect_request("**/graphql") as sent:
@@ -129,6 +136,25 @@ def test_a_token_serves_every_tab_and_stays_with_the_browser_tab(visit: Visit) -
     page.wait_for_function("Object.values(sessionStorage).some(value => value.includes('not-kept'))")
     assert page.evaluate("JSON.stringify({ ...localStorage })") == "{}"
     assert page.evaluate("document.cookie") == ""
+
+
+def test_a_gateway_that_wants_a_token_gets_it_over_http_and_over_sockets(browser: Browser, guarded: Guarded) -> None:
+    page = browser.new_page()
+    greetings: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda text: greetings.append(str(text))))
+    page.goto(f"{guarded.direct}/graphql")
+    page.wait_for_selector(PLAY)
+    assert run(page)["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    write_headers(page, Authorization=f"Bearer {TOKEN}")
+    assert "errors" not in run(page)
+    page.get_by_label("Re-fetch GraphQL schema").click()
+    page.get_by_label("Show Documentation Explorer").click()
+    page.get_by_role("link", name="Subscription", exact=True).wait_for()
+    show_tab(page, "Live")
+    answer = run(page)
+    assert answer["data"]["batchUpdates"]["isFinal"] is True
+    assert json.loads(greetings[0]) == {"type": "connection_init", "payload": {"Authorization": f"Bearer {TOKEN}"}}
+    page.close()
 
 
 def test_it_works_below_the_prefix_of_a_proxy(visit: Visit) -> None:
