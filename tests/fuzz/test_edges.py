@@ -6,6 +6,7 @@ import contextlib
 import json
 import random
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.slow
 TOKEN = "token-of-the-fuzzer"
 HTTP_INPUTS = 1_500
 SOCKET_INPUTS = 400
+FRAME_INPUTS = 600
 HEAD = (
     "POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-type: application/json\r\n"
     f"authorization: Bearer {TOKEN}\r\n"
@@ -48,7 +50,11 @@ def world() -> Iterator[Running]:
 
 
 def mutated(seed: object, chance: random.Random) -> bytes:
-    body = bytearray(json.dumps(seed).encode())
+    return mutated_bytes(json.dumps(seed).encode(), chance)
+
+
+def mutated_bytes(seed: bytes, chance: random.Random) -> bytes:
+    body = bytearray(seed)
     for _ in range(chance.randint(0, 4)):
         at = chance.randrange(len(body) + 1)
         kind = chance.randrange(3)
@@ -64,9 +70,9 @@ def mutated(seed: object, chance: random.Random) -> bytes:
 def status_of(world: Running, request: bytes) -> str:
     host, port = world.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as raw:
+        # not half closed: to a server that looks like a client which has left
         with contextlib.suppress(OSError):
             raw.sendall(request)
-            raw.shutdown(socket.SHUT_WR)
         answer = b""
         with contextlib.suppress(ConnectionResetError):
             while part := raw.recv(65_536):
@@ -75,7 +81,7 @@ def status_of(world: Running, request: bytes) -> str:
     return answer.split(b" ", 2)[1].decode() if answer else "closed"
 
 
-def test_http(world: Running) -> None:
+def test_http(world: Running, caplog: pytest.LogCaptureFixture) -> None:
     chance = random.Random(6)
     seen: Counter[str] = Counter()
     for number in range(HTTP_INPUTS):
@@ -89,9 +95,92 @@ def test_http(world: Running) -> None:
         status = status_of(world, request)
         seen[status] += 1
         assert not status.startswith("5"), request
+        assert status != "closed", request
         if number % 50 == 0:
             assert world.post("{ __typename }", bearer(TOKEN)).status_code == 200
+    assert not [record for record in caplog.records if record.exc_info or record.levelname == "ERROR"]
     print(f"HTTP: {HTTP_INPUTS} inputs, {dict(seen)}")
+
+
+def frames_of(chance: random.Random) -> bytes:
+    """Frames with a mask, whole or in parts; then bits of their heads are turned."""
+    sent = bytearray()
+    for _ in range(chance.randint(1, 4)):
+        payload = mutated(chance.choice(MESSAGES), chance)
+        parts = chance.choice([1, 1, 1, 2, 3])
+        for part in range(parts):
+            piece = payload[part * len(payload) // parts : (part + 1) * len(payload) // parts]
+            opcode = 0 if part else chance.choice([1, 1, 1, 1, 2, 9, 10, 8, chance.randrange(16)])
+            at, is_last = len(sent), part == parts - 1
+            sent += frame_of(opcode, piece, chance.randbytes(4), is_last=is_last)
+            if chance.random() < 0.1:
+                sent[at + chance.randrange(2)] ^= 1 << chance.randrange(8)
+    return bytes(sent)
+
+
+def frame_of(opcode: int, payload: bytes, mask: bytes, *, is_last: bool) -> bytes:
+    size = len(payload)
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    body = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+    return bytes([(0x80 if is_last else 0) | opcode]) + length + mask + body
+
+
+HANDSHAKE = (
+    b"GET /graphql HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n"
+    b"authorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"
+)
+
+
+def ends_with(world: Running, handshake: bytes, sent: bytes) -> str:
+    """The code with which the gateway closes the socket, the status that it answers, or a word."""
+    host, port = world.url.removeprefix("http://").split(":")
+    goodbye = frame_of(8, (1000).to_bytes(2, "big"), b"\0\0\0\0", is_last=True)
+    with socket.create_connection((host, int(port)), timeout=10) as raw:
+        raw.sendall(handshake)
+        answer = raw.recv(4_096)  # frames before the handshake's end are nobody's
+        with contextlib.suppress(OSError):
+            raw.sendall(sent + goodbye)
+            time.sleep(0.005)
+            raw.shutdown(socket.SHUT_WR)  # a length that was changed waits for bytes that do not come
+            while part := raw.recv(65_536):
+                answer += part
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 101"):
+        return answer.split(b" ", 2)[1].decode() if answer else "closed"
+    code = "closed"
+    while len(rest) >= 2:  # frames of a server have no mask
+        size = rest[1] & 0x7F
+        start = 2
+        if size == 126:
+            start, size = 4, int.from_bytes(rest[2:4], "big")
+        if rest[0] & 0x0F == 8:
+            code = str(int.from_bytes(rest[start : start + 2], "big")) if size else "none"
+        rest = rest[start + size :]
+    return code
+
+
+def test_frames(world: Running, caplog: pytest.LogCaptureFixture) -> None:
+    """The bytes of the frames themselves."""
+    chance = random.Random(8)
+    seen: Counter[str] = Counter()
+    init = frame_of(1, b'{"type":"connection_init"}', b"abcd", is_last=True)
+    fine = {"closed", "none", "200", "1000", "1002", "1007", "1009"}
+    for number in range(FRAME_INPUTS):
+        handshake = HANDSHAKE
+        if number % 8 == 0:
+            handshake = mutated_bytes(HANDSHAKE, chance)
+        sent = init + frames_of(chance)
+        code = ends_with(world, handshake, sent)
+        seen[code] += 1
+        assert code in fine or 400 <= int(code) < 500 or 3000 <= int(code) < 5000, sent
+        if number % 50 == 0:
+            assert world.post("{ __typename }", bearer(TOKEN)).status_code == 200
+    endpoint = world.app._graphql
+    assert endpoint is not None
+    until(lambda: endpoint.dump()["sockets"] == 0)
+    assert not [record for record in caplog.records if record.exc_info or record.levelname == "ERROR"]
+    print(f"frames: {FRAME_INPUTS} sockets, {dict(seen)}")
 
 
 def test_websocket(world: Running) -> None:
