@@ -31,6 +31,11 @@ class Outgoing:
     sent: bytes = field(repr=False)
     """All of it, as the marketplace itself gets it."""
     body: bytes = field(default=b"", repr=False)
+    origin: tuple[bytes, bytes] = field(init=False)
+    """Scheme, and host with port: what tells whose connections may carry it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "origin", (self.url.raw_scheme, self.url.netloc))
 
     def sent_to_proxy(self, more: Headers) -> bytes:
         """All of it as a proxy gets it that is to fetch it: with the whole address, and headers for the proxy alone."""

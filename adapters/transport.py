@@ -22,11 +22,13 @@ import asyncio
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
+from functools import cached_property
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.http import RawResponseMessage
 from yarl import URL
@@ -62,6 +64,15 @@ class _Stale(aiohttp.ServerDisconnectedError):
     """An idle connection that has ended, or on which an answer came that nobody had asked for."""
 
 
+class _Host(aiohttp.ClientRequest):
+    """Whom to connect to. It is never sent itself."""
+
+    @cached_property
+    def connection_key(self) -> ConnectionKey:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Which connections fit."""
+        return super().connection_key
+
+
 class _Body(httpx.AsyncByteStream):
     """The bytes of an answer as they come in, compressed as they were sent."""
 
@@ -88,7 +99,7 @@ class AiohttpTransport(Transport):
         # the total deadline stands outside, around everything
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_timeout)
         self._connector: aiohttp.TCPConnector | None = None
-        self._hosts: dict[tuple[bytes, bytes], aiohttp.ClientRequest] = {}
+        self._hosts: dict[tuple[bytes, bytes], _Host] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, once; the answer's body is still to be read, and to be closed."""
@@ -98,7 +109,7 @@ class AiohttpTransport(Transport):
 
     async def exchange(self, request: Outgoing) -> Incoming:
         """Send the request, once, and return its answer as soon as its head has come."""
-        host = self._host(request.url)
+        host = self._hosts.get(request.origin) or self._host(request)
         try:
             connection = await self._open().connect(host, [], self._timeout)
         except TimeoutError:
@@ -119,22 +130,18 @@ class AiohttpTransport(Transport):
         if self._connector is not None:
             await self._connector.close()
 
-    def _sent(self, request: Outgoing, host: aiohttp.ClientRequest) -> bytes:
+    def _sent(self, request: Outgoing, host: _Host) -> bytes:
         if self._proxy is None or host.is_ssl():
             return request.sent  # behind TLS a proxy sees nothing of it
         secret = host.headers.get(_PROXY_SECRET)
         return request.sent_to_proxy(((_PROXY_SECRET.lower().encode(), secret.encode()),) if secret else ())
 
-    def _host(self, url: httpx.URL) -> aiohttp.ClientRequest:
+    def _host(self, request: Outgoing) -> _Host:
         """Where to connect to, in the words of aiohttp's pool."""
-        key = (url.raw_scheme, url.netloc)
-        host = self._hosts.get(key)
-        if host is None:
-            if len(self._hosts) >= _HOSTS:
-                self._hosts.clear()
-            origin = URL(str(url.copy_with(raw_path=b"/", fragment=None)), encoded=True)
-            host = aiohttp.ClientRequest("GET", origin, loop=asyncio.get_running_loop(), proxy=self._proxy)
-            self._hosts[key] = host
+        if len(self._hosts) >= _HOSTS:
+            self._hosts.clear()
+        root = URL(str(request.url.copy_with(raw_path=b"/", fragment=None)), encoded=True)
+        host = self._hosts[request.origin] = _Host("GET", root, loop=asyncio.get_running_loop(), proxy=self._proxy)
         return host
 
     def _open(self) -> aiohttp.TCPConnector:
