@@ -100,6 +100,25 @@ async def test_a_watch_outlives_its_replica_and_its_subscribers() -> None:
         assert world.marketplace.calls["b1"] == calls
 
 
+async def test_the_work_of_a_dead_replica_is_taken_over_within_the_lease() -> None:
+    async with cluster_world(replicas=4, lease=5.0) as world:
+        for index in range(40):
+            world.marketplace.scripts[f"b{index}"] = ends_at(10_000, f"b{index}")
+            world.replicas[index % 4].watch(ref(f"b{index}"))
+        await world.run(5)
+        living = list(world.replicas)
+        for phase in (0.1, 0.45, 0.8):
+            await world.run(10 + phase)
+            killed = living.pop(0)
+            killed.life.kill()
+            at = world.clock.monotonic()
+            while sum(replica.cluster.status().batches for replica in living) < 40:
+                await world.run(0.05)
+                assert world.clock.monotonic() - at <= 5.0
+            if len(living) > 1:  # and the survivors share it
+                assert min(replica.cluster.status().batches for replica in living) > 0
+
+
 async def test_failures_are_told_to_the_subscribers_of_all() -> None:
     async with cluster_world() as world:
         seen = [replica.watch(ref("nowhere")) for replica in world.replicas]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -44,6 +45,11 @@ class Valkey:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
         options += ["--appendonly", "yes" if self._keeps else "no", "--appendfsync", "always", "--loglevel", "warning"]
@@ -64,11 +70,14 @@ class Valkey:
         assert self._process is not None
         self._process.send_signal(number)
 
-    def kill(self) -> None:
+    def kill(self, *, forgets: bool = False) -> None:
+        """End it at once; `forgets`: its data too."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(10)
             self._process = None
+        if forgets:
+            shutil.rmtree(self._folder / "appendonlydir", ignore_errors=True)
 
 
 @contextmanager

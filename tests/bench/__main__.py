@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.bench import cached, cold, contestants, poll, simulation, start, streams
+from tests.bench import cached, cold, contestants, poll, replicas, simulation, start, streams
 from tests.bench.load import best
 from tests.bench.machine import Absent, describe
 from tests.bench.market import Upstream, upstream
@@ -23,6 +23,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "bursts": cold.report_bursts,
     "subscriptions": streams.report,
     "poll": poll.report,
+    "replicas": replicas.report,
     "tail": cached.report_tail,
     "start": start.report,
     "simulation": lambda _plan, _upstream: simulation.main(sys.stdout),

@@ -75,16 +75,18 @@ Start = Callable[[str], AbstractContextManager[Server]]
 
 
 @contextmanager
-def gateway(upstream: str, environ: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """The gateway as it is served, with the settings that it comes with."""
+def gateway(
+    upstream: str, environ: Mapping[str, str] | None = None, *, more: str = "", core: int = SERVER_CORE
+) -> Iterator[Server]:
+    """The gateway as it is served, with the settings that it comes with; `more` is added to its configuration."""
     with TemporaryDirectory() as folder:
         port = free_port()
         file = Path(folder) / "gateway.toml"
         digest = hashlib.sha256(_TOKEN.encode()).hexdigest()
         text = _CONFIGURATION.format(port=port, upstream=upstream, folder=folder, digest=digest)
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text + more, encoding="utf-8")
         command = [sys.executable, "-m", "gateway", "serve", "--config", str(file)]
-        with running(command, core=SERVER_CORE, environ=environ) as process:
+        with running(command, core=core, environ=environ) as process:
             wait_until_up(process, port)
             yield Server(f"http://127.0.0.1:{port}/graphql", process.pid)
 

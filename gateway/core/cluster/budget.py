@@ -22,7 +22,9 @@ _AT_ONCE: Final = 16
 _KEPT: Final = 1.0
 """Seconds for which a call that was granted and not made is kept: whoever comes next takes it."""
 _GATHER: Final = 0.02
-"""Seconds for which ended calls are gathered before the server is told."""
+"""Part of the window for which ended calls are gathered before the server is told …"""
+_GATHER_MOST: Final = 0.2
+"""… and seconds at most."""
 _SLACK: Final = 3.0
 """Seconds beyond the longest call for which a granted one counts: it may be kept, and it may start late."""
 
@@ -238,8 +240,9 @@ class SharedWindow(Window):
             self._settling = self._tasks.start(self._settle())
 
     async def _settle(self) -> None:
+        gather = min(_GATHER_MOST, _GATHER * self.limit.seconds)
         while self._over or self._unused or self._at_hand:
-            await self._clock.sleep(_GATHER if self._over or self._unused else _KEPT)
+            await self._clock.sleep(gather if self._over or self._unused else _KEPT)
             self._drop_old(self._clock.monotonic())
             if (self._over or self._unused) and not await self._quietly_spend(0):
                 return
