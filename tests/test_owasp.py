@@ -18,10 +18,17 @@ POINTS: dict[str, tuple[str, ...]] = {
         "test_transport_fuzz.py::test_any_body_is_answered_with_a_status_of_the_clients_own",
         "test_transport_fuzz.py::test_any_query_string_is_answered_with_a_status_of_the_clients_own",
         "test_transport_fuzz.py::test_any_frames_are_answered_or_close_the_socket_with_a_code_of_the_protocol",
+        "fuzz/test_edges.py::test_http",
+        "fuzz/test_edges.py::test_frames",
+        "fuzz/test_edges.py::test_websocket",
     ),
     "Injection: what clients send reaches no path, no log line and no name without encoding": (
         "test_app.py::test_errors_carry_their_code",
         "test_access_jwt.py::test_names_from_tokens_are_harmless_in_a_log",
+        "test_injection.py::test_over_http_and_a_socket",
+        "test_injection.py::test_headers",
+        "test_injection.py::test_paths",
+        "test_injection.py::test_ids_stay_within_their_part_of_a_marketplaces_path",
     ),
     "Denial of service: depth": ("test_limits_crossed.py::test_documents",),
     "Denial of service: amount (items and references), by cost": (
@@ -39,6 +46,10 @@ POINTS: dict[str, tuple[str, ...]] = {
     "Denial of service: rates for each client": (
         "test_limits_crossed.py::test_operations_per_second",
         "test_access_parts.py::test_rates_hold_for_each_client_by_itself",
+        "test_access_shared.py::test_a_client_has_one_rate_at_two_replicas",
+    ),
+    "Brute force: wrong tokens are counted, and answered 429": (
+        "test_limits_crossed.py::test_requests_without_a_good_token",
     ),
     "Denial of service: batching and caching on the server's side; one question in flight": (
         "test_batches.py",
@@ -57,6 +68,7 @@ POINTS: dict[str, tuple[str, ...]] = {
         "test_access.py::test_without_a_good_token_everything_is_401",
         "test_access.py::test_sockets_without_a_good_token_are_closed_with_4403",
         "test_access.py::test_operations_before_connection_init_close_with_4401",
+        "test_access.py::test_metrics_are_for_clients_that_may_see_every_account",
     ),
     "Access control: each object is checked, by whatever way it is reached (nodes and edges)": (
         "test_tenancy.py::test_nothing_of_another_account_is_returned_kept_or_streamed",
