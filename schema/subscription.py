@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 import strawberry
 
@@ -17,6 +17,7 @@ from schema.items import NormalizedBatchItem, check_first
 from schema.query import check_references
 from schema.registry import view
 from schema.results import Batch, BatchErrorInfo, BatchRef, BatchReference
+from schema.watching import Beginning, Watching
 
 
 @strawberry.type(
@@ -50,7 +51,7 @@ class BatchUpdate:
     @strawberry.field(
         description="The items that differ from the previous version (on the first update: all), at most `first`"
     )
-    def changed_items(self, first: int = 50) -> list[NormalizedBatchItem]:
+    def changed_items(self, first: int = 50) -> Sequence[NormalizedBatchItem]:
         """The changed items."""
         check_first(first)
         update, batch = self.update, self.batch
@@ -100,18 +101,20 @@ class Subscription:
     )
     async def batch_updates(
         self, info: Info, refs: list[BatchRef], detail: Detail = Detail.PROGRESS
-    ) -> AsyncGenerator[BatchUpdate, None]:
+    ) -> AsyncIterator[BatchUpdate]:
         """Watch batches to their end."""
-        check_references(info, len(refs))
-        context = info.context
-        full: list[model.BatchRef] = []
-        for ref in refs:
-            try:
-                full.append(context.batches.resolve(str(ref.source.value), ref.id, ref.account, context.scope))
-            except BatchError as error:
-                yield BatchUpdate.refused(ref, error)
-        if not full:
-            return
-        async with aclosing(await context.watches.subscribe(full, detail)) as updates:
-            async for update in updates:
-                yield BatchUpdate.of(update)
+        return Watching(partial(_begin, info, refs, detail), BatchUpdate.of)
+
+
+async def _begin(info: Info, refs: list[BatchRef], detail: Detail) -> Beginning[BatchUpdate]:
+    """What is told at once of references that cannot be watched, and the stream of the others."""
+    check_references(info, len(refs))
+    context = info.context
+    refused: list[BatchUpdate] = []
+    full: list[model.BatchRef] = []
+    for ref in refs:
+        try:
+            full.append(context.batches.resolve(str(ref.source.value), ref.id, ref.account, context.scope))
+        except BatchError as error:
+            refused.append(BatchUpdate.refused(ref, error))
+    return refused, await context.watches.subscribe(full, detail) if full else None

@@ -14,6 +14,7 @@ from gateway.limits import DocumentLimits
 from gateway.transports.drain import Drain
 from gateway.transports.endpoint import GraphQLEndpoint
 from gateway.transports.limits import TransportLimits
+from gateway.transports.live import PUSH
 from tests.edge_schema import EdgeContext, World, edge_schema
 
 SCHEMA = edge_schema()
@@ -49,6 +50,8 @@ class Edge:
     drain: Drain = field(default_factory=Drain)
     contexts: list[EdgeContext] = field(default_factory=list)
     loop: asyncio.AbstractEventLoop | None = None
+    pushes: bool = False
+    """Whether sockets can be sent to without waiting."""
 
     def __post_init__(self) -> None:
         engine = Engine(SCHEMA, self.documents, share=lambda context: context.world is self.world)
@@ -133,8 +136,16 @@ class Wire:
             "client": ("127.0.0.1", 5),
             "extensions": {"websocket.http.response": {}},
         }
+        self.is_reading = True
+        if edge.pushes:
+            scope["extensions"] = {"websocket.http.response": {}, PUSH: {"call": self._push}}
         self._to_app.put_nowait({"type": "websocket.connect"})
         self.app = asyncio.ensure_future(edge(scope, self._to_app.get, self._to_us.put))
+
+    def _push(self, text: bytes) -> bool:
+        if self.is_reading:
+            self._to_us.put_nowait({"type": "websocket.send", "text": text.decode()})
+        return self.is_reading
 
     async def event(self) -> dict[str, Any]:
         """The next ASGI event."""

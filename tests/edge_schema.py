@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
@@ -15,6 +15,12 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 
 from adapters.errors import RateLimited, UnknownAccount
+from adapters.model import BatchRef
+from gateway.core.subscription import Subscription as Notices
+from gateway.core.updates import Update
+from schema.watching import Beginning, Watching
+
+REFS = (BatchRef("trendyol", "shop", "1"),)
 
 JSON = strawberry.scalar(name="JSON", serialize=lambda value: value, parse_value=lambda value: value)
 
@@ -37,6 +43,13 @@ class World:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     slow_close: float = 0.0
     """Seconds that a generator takes to end."""
+    notices: list[Notices] = field(default_factory=list)
+
+    def tell(self, number: int, *, is_final: bool = False) -> None:
+        """One update for all subscribers of `notices`."""
+        update = Update(REFS[0], None, None, str(number), None, is_final, number)
+        for stream in self.notices.copy():
+            stream.put(update)
 
 
 @dataclass(frozen=True)
@@ -230,6 +243,24 @@ class Subscription:
     ) -> AsyncGenerator[Tick, None]:
         for number in range(count):
             yield Tick(number=number, share_key=f"k{number}" if shared else None)
+
+    @strawberry.subscription
+    async def notices(self, info: Info) -> AsyncIterator[Tick]:
+        """What the world's notices tell, as batches do: for who awaits it, and for who is called."""
+        notices = info.context.world.notices
+        stream = Notices(REFS, notices.remove)
+        notices.append(stream)
+
+        async def begin() -> Beginning[Tick]:
+            return [Tick(number=0, share_key="first")], stream
+
+        return Watching(begin, _tick)
+
+
+def _tick(update: Update) -> Tick:
+    if update.number < 0:
+        raise ValueError("secret dsn")
+    return Tick(number=update.number)
 
 
 def edge_schema() -> strawberry.Schema:

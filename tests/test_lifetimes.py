@@ -216,8 +216,8 @@ def _terminate(process: subprocess.Popen[bytes], address: tuple[str, int], strea
     with Clients(address) as clients:
         for kind in STREAMS * streams_each:
             read_until(clients.stream(kind, "subscription { endless }"), b"first")
-        query = clients.post("{ later(seconds: 0.5) }")
-        time.sleep(0.1)
+        query = clients.post("{ later(seconds: 0.6) }")
+        time.sleep(0.4)
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=20)

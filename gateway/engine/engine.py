@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Mapping
-from functools import partial
 from typing import Any, Final, Protocol, cast
+from weakref import WeakValueDictionary
 
 import msgspec
 import strawberry
@@ -13,10 +13,11 @@ from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from gateway.engine.documents import CacheBounds, Documents
-from gateway.engine.errors import BAD_USER_INPUT, format_errors, format_exception, format_refusals, unexpected
+from gateway.engine.errors import BAD_USER_INPUT, format_errors, format_refusals, unexpected
 from gateway.engine.executor import PlainExecutor
 from gateway.engine.operation import NO_VALUES, Operation, Prepared
 from gateway.engine.request import OperationRequest, RequestError, UnknownDocument
+from gateway.engine.stream import Audience, Stream
 from gateway.engine.updates import SharedUpdates
 from gateway.limits import DocumentLimits
 
@@ -76,6 +77,7 @@ class Engine:
         self._documents = Documents(self._schema, self.limits, bounds or CacheBounds())
         self._share = share
         self._updates = SharedUpdates()
+        self._audiences: WeakValueDictionary[Hashable, Audience] = WeakValueDictionary()
         self._plans = plans
         self._answers = answers
         self._find = find
@@ -120,38 +122,29 @@ class Engine:
         result = self.run(prepared, context)
         return result if isinstance(result, bytes) else await result
 
-    def stream(self, prepared: Prepared, context: object) -> AsyncGenerator[bytes, None]:
+    def stream(self, prepared: Prepared, context: object) -> AsyncGenerator[bytes, None] | Stream:
         """The encoded results of any operation, one or many, for a transport that streams. Close it.
 
         Raises `RequestError` where a subscription cannot start, or breaks.
         """
         return self.subscribe(prepared, context) if prepared.kind == "subscription" else self._once(prepared, context)
 
-    async def subscribe(self, prepared: Prepared, context: object) -> AsyncGenerator[bytes, None]:
+    def subscribe(self, prepared: Prepared, context: object) -> Stream:
         """The encoded results of a subscription; ends with its source. Close it.
 
         Raises `RequestError` where it cannot start, or breaks.
         """
-        source = await self._source(prepared, context)
-        share = None if self._share is None else (prepared.identity(), self._share(context))
-        try:
-            async for event in source:
-                key = getattr(event, "share_key", None)
-                make = partial(self._event, prepared, context, event)
-                # thousands wait here for their next event: they hold nothing of the last one
-                del event
-                if key is None or share is None:
-                    made = make()
-                    del make
-                    yield made if isinstance(made, bytes) else await made
-                else:
-                    made = self._updates.kept((share, key)) or await self._updates.make((share, key), make)
-                    del make
-                    yield made
-        except Exception as error:
-            raise RequestError([format_exception(error)]) from error
-        finally:
-            await close(source)
+        return Stream(self._audience(prepared, context), context)
+
+    def _audience(self, prepared: Prepared, context: object) -> Audience:
+        """What subscribers have in common who ask the same and may see the same: they hold it once."""
+        if self._share is None:
+            return Audience(prepared, self._source, self._event, None)
+        key = (prepared.identity(), self._share(context))
+        audience = self._audiences.get(key)
+        if audience is None:
+            audience = self._audiences[key] = Audience(prepared, self._source, self._event, self._updates)
+        return audience
 
     async def _once(self, prepared: Prepared, context: object) -> AsyncGenerator[bytes, None]:
         yield await self.execute(prepared, context)
@@ -216,12 +209,6 @@ class Engine:
         except Exception as error:  # noqa: BLE001  # whatever it is, the client is answered
             return _failure(error)
         return _encoded(result) if isinstance(result, ExecutionResult) else _finish(result)
-
-
-async def close(stream: AsyncIterator[Any]) -> None:
-    """End an async iterator now, not when the garbage collector comes by."""
-    if isinstance(stream, AsyncGenerator):
-        await stream.aclose()
 
 
 async def _finish(executing: Awaitable[ExecutionResult]) -> bytes:

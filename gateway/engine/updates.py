@@ -21,19 +21,18 @@ class SharedUpdates:
         self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
         self._flying: dict[Hashable, asyncio.Task[bytes]] = {}
 
-    def kept(self, key: Hashable) -> bytes | None:
-        """The bytes under `key`, where somebody has made them."""
-        return self._kept.get(key)
-
-    async def make(self, key: Hashable, make: Callable[[], bytes | Awaitable[bytes]]) -> bytes:
-        """Make the bytes under `key`, or wait for who makes them. `make` never fails: errors are bytes."""
+    def make(self, key: Hashable, make: Callable[[], bytes | Awaitable[bytes]]) -> bytes | Awaitable[bytes]:
+        """The bytes under `key`, or what to await for them. `make` never fails: errors are bytes."""
+        kept = self._kept.get(key)
+        if kept is not None:
+            return kept
         flying = self._flying.get(key)
         if flying is None:
             made = make()
             if isinstance(made, bytes):
                 return self._keep(key, made)
             flying = self._flying[key] = asyncio.ensure_future(self._finish(key, made))
-        return await asyncio.shield(flying)
+        return asyncio.shield(flying)
 
     async def _finish(self, key: Hashable, making: Awaitable[bytes]) -> bytes:
         try:

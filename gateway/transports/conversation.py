@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -30,11 +28,11 @@ from gateway.transports.frames import (
     connection_error,
     pong,
 )
+from gateway.transports.herald import Herald
 from gateway.transports.limits import TransportLimits
-from gateway.transports.live import Crowd, Ending, Live, end_source
+from gateway.transports.live import PUSH, Crowd, Ending, Live, Results
+from gateway.transports.operations import Operation
 from gateway.transports.responses import Message, Receive, Scope, Send
-
-_log: Final = logging.getLogger(__name__)
 
 
 class Closing(Exception):
@@ -70,15 +68,16 @@ class Server:
 class Socket(Live):
     """One socket and the operations on it."""
 
-    __slots__ = ("_beat", "_dialect", "_ending", "_running", "_server", "_shown")
+    __slots__ = ("_beat", "_ending", "_push", "_running", "_server", "_shown", "dialect")
 
     def __init__(self, scope: Scope, send: Send, server: Server, dialect: Dialect, shown: Credentials) -> None:
         super().__init__(scope, send, server.crowd.clock)
         self._server = server
-        self._dialect = dialect
+        self.dialect = dialect
         self._shown: Credentials | None = shown
-        self._running: dict[str, asyncio.Task[bool]] = {}
-        self._ending: set[asyncio.Task[bool]] | None = None
+        self._push: Callable[[bytes], bool] | None = scope.get("extensions", {}).get(PUSH, {}).get("call")
+        self._running: dict[str, Operation] = {}
+        self._ending: set[Operation] | None = None
         """Operations that the client has completed and that have not come to their end."""
         self._beat: asyncio.Task[None] | None = None
 
@@ -114,7 +113,7 @@ class Socket(Live):
                 self.end(Ending.LATE)
         elif not self._running and not self._ending and quiet > limits.idle:
             self.end(Ending.IDLE)
-        elif self._dialect.is_legacy and quiet > limits.heartbeat and not self.is_sending:
+        elif self.dialect.is_legacy and quiet > limits.heartbeat and not self.is_sending:
             self._beat = asyncio.ensure_future(self._say_quietly(KEEP_ALIVE))
 
     def _read(self, message: Message) -> ClientMessage:
@@ -124,7 +123,7 @@ class Socket(Live):
         if len(text) > self._server.crowd.limits.frame:
             raise Closing(1009, f"Messages of more than {self._server.crowd.limits.frame} bytes are not read")
         try:
-            return self._dialect.read(text)
+            return self.dialect.read(text)
         except msgspec.MsgspecError as error:
             raise Closing(4400, f"Invalid message: {error}") from None
         except (ValueError, RecursionError):
@@ -138,7 +137,7 @@ class Socket(Live):
         elif isinstance(message, ConnectionInit):
             await self._let_in(message)
         elif isinstance(message, Ping):
-            await self._say(pong(message.payload))
+            await self.say(pong(message.payload))
         elif isinstance(message, ConnectionTerminate):
             raise Closing(1000, "Goodbye")
 
@@ -151,15 +150,15 @@ class Socket(Live):
                 Credentials(shown.headers, shown.query_string, message.payload or {}, shown.peer)
             )
         except Unauthorized as error:
-            if self._dialect.is_legacy:
-                await self._say(connection_error(error.message))
+            if self.dialect.is_legacy:
+                await self.say(connection_error(error.message))
             raise Closing(error.close_code, error.message) from None
         if (full := self._server.crowd.sockets.take(client.name)) is not None:
             raise Closing(1013, full)
         self.client = client
-        await self._say(ACK)
-        if self._dialect.is_legacy:
-            await self._say(KEEP_ALIVE)
+        await self.say(ACK)
+        if self.dialect.is_legacy:
+            await self.say(KEEP_ALIVE)
 
     async def _subscribe(self, message: Subscribe) -> None:
         client, operation_id, request = self.client, message.id, message.payload
@@ -179,11 +178,11 @@ class Socket(Live):
                 self._take_stream(client)
             self._start(operation_id, self._server.engine.stream(prepared, context), client if is_stream else None)
         except RequestError as error:
-            await self._say(self._dialect.error(operation_id, error.errors))
+            await self.say(self.dialect.error(operation_id, error.errors))
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001  # the context's fault, which costs this operation alone
-            await self._say(self._dialect.error(operation_id, [unexpected(error)]))
+            await self.say(self.dialect.error(operation_id, [unexpected(error)]))
 
     async def _prepare(self, request: OperationRequest) -> Prepared:
         observer = self._server.crowd.observer
@@ -212,75 +211,80 @@ class Socket(Live):
         if (full := self._server.crowd.streams.take(client.name)) is not None:
             raise RequestError.of("TOO_MANY_STREAMS", full)
 
-    def _start(self, operation_id: str, source: AsyncGenerator[bytes, None], stream_of: Client | None = None) -> None:
-        task = asyncio.ensure_future(self._run(operation_id, source))
-        self._running[operation_id] = task
+    def _start(self, operation_id: str, source: Results, stream_of: Client | None) -> None:
         if stream_of is not None:
             self._server.crowd.observer.stream_began("websocket")
-        task.add_done_callback(partial(self._ended, operation_id, stream_of))
+        name = None if stream_of is None else stream_of.name
+        self._running[operation_id] = Operation(self, operation_id, source, name)
 
-    def _ended(self, operation_id: str, stream_of: Client | None, task: asyncio.Task[bool]) -> None:
-        is_left = self._ending is not None and task in self._ending
+    def is_over(self, operation: Operation) -> None:
+        """The operation's id is free."""
+        if self._running.get(operation.id) is operation:
+            del self._running[operation.id]
+
+    def has_ended(self, operation: Operation, how: str | None) -> None:
+        """Nothing of the operation is left."""
+        self.is_over(operation)
         if self._ending is not None:
-            self._ending.discard(task)
-        if self._running.get(operation_id) is task:
-            del self._running[operation_id]
-        if stream_of is not None:
-            self._server.crowd.streams.give(stream_of.name)
-            self._server.crowd.observer.stream_ended("websocket", self._why(task, is_left=is_left))
+            self._ending.discard(operation)
+        if operation.client_name is not None:
+            self._server.crowd.streams.give(operation.client_name)
+            self._server.crowd.observer.stream_ended("websocket", self._why(operation, how))
 
-    def _why(self, task: asyncio.Task[bool], *, is_left: bool) -> str:
+    def _why(self, operation: Operation, how: str | None) -> str:
         """Why a stream ended: by itself, by its client, or with its socket."""
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("stream.broke", exc_info=error)
+        if how == "broken":
             return "failed"
-        if not task.cancelled() and not is_left and self.ending is None:
-            return "completed" if task.result() else "failed"
-        return "gone" if is_left or self.ending is None else self.why
-
-    async def _run(self, operation_id: str, source: AsyncGenerator[bytes, None]) -> bool:
-        """True where the operation came to its own end."""
-        is_good = True
-        before, after = self._dialect.results(operation_id)
-        try:
-            async for payload in source:
-                await self._say(f"{before}{payload.decode(errors='replace')}{after}")
-                del payload
-            last = self._dialect.complete(operation_id)
-        except RequestError as error:
-            is_good = False
-            last = self._dialect.error(operation_id, error.errors)
-        except OSError:
-            self.end(Ending.GONE)
-            return False
-        finally:
-            await end_source(source, self._server.crowd.limits.close_wait)
-        # the id is free once the client hears that the operation is over
-        self._running.pop(operation_id, None)
-        await self._say_quietly(last)
-        return is_good
+        if how is not None and not operation.is_left and self.ending is None:
+            return how
+        return "gone" if operation.is_left or self.ending is None else self.why
 
     def _complete(self, operation_id: str) -> None:
-        task = self._running.pop(operation_id, None)
-        if task is not None:
-            # counted as one of the socket's operations until it has really ended
-            self._ending = self._ending or set()
-            self._ending.add(task)
-            task.cancel()
+        operation = self._running.pop(operation_id, None)
+        if operation is not None:
+            operation.is_left = True
+            if operation.leave() is not None:
+                # counted as one of the socket's operations until it has really ended
+                self._ending = self._ending or set()
+                self._ending.add(operation)
 
     async def _end_operations(self) -> None:
-        tasks = {*self._running.values(), *(self._ending or ()), *([] if self._beat is None else [self._beat])}
+        operations = [*self._running.values(), *(self._ending or ())]
+        tasks = {task for operation in operations if (task := operation.leave()) is not None}
+        if self._beat is not None:
+            self._beat.cancel()
+            tasks.add(self._beat)
         for _ in range(2):  # the second time for sources that have not ended in time
-            for task in tasks:
-                task.cancel()
             if tasks:
                 _, tasks = await asyncio.wait(tasks, timeout=self._server.crowd.limits.close_wait)
+            for task in tasks:
+                task.cancel()
         if self.client is not None:
             self._server.crowd.sockets.give(self.client.name)
 
-    async def _say(self, text: str) -> None:
+    @property
+    def herald(self) -> Herald:
+        """Who calls operations that rest."""
+        return self._server.crowd.herald
+
+    @property
+    def close_wait(self) -> float:
+        """Seconds that a source has to end."""
+        return self._server.crowd.limits.close_wait
+
+    @property
+    def can_push(self) -> bool:
+        """Whether the server can send without waiting."""
+        return self._push is not None
+
+    def push(self, text: bytes) -> bool:
+        """Send a text now; False where the client does not read, or the socket ends."""
+        return self._push is not None and self.ending is None and self._push(text)
+
+    async def say(self, text: str) -> None:
+        """Send a text, and wait until the client has room for it. Raises `OSError` where it is gone."""
         await self.send({"type": "websocket.send", "text": text})
 
     async def _say_quietly(self, text: str) -> None:
         with contextlib.suppress(OSError):
-            await self._say(text)
+            await self.say(text)

@@ -78,9 +78,9 @@ class Dialect:
     next: str
     is_legacy: bool = False
 
-    def results(self, operation_id: str) -> tuple[str, str]:
-        """What stands before and after the results of an operation, which are sent as they are."""
-        return f'{{"id":{_text(operation_id)},"type":"{self.next}","payload":', "}"
+    def before(self, operation_id: str) -> bytes:
+        """What stands before the results of an operation, which are sent as they are; after them comes a brace."""
+        return f'{{"id":{_text(operation_id)},"type":"{self.next}","payload":'.encode()
 
     def complete(self, operation_id: str) -> str:
         """The end of an operation."""

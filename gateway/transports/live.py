@@ -11,13 +11,18 @@ from enum import Enum
 from typing import Final
 
 from adapters.clock import Clock
+from gateway.engine.stream import Stream
 from gateway.transports.clients import Client
 from gateway.transports.drain import Drain
+from gateway.transports.herald import Herald
 from gateway.transports.limits import TransportLimits
 from gateway.transports.observer import UNOBSERVED, TransportObserver
 from gateway.transports.responses import Message, Receive, Scope, Send
 
 _log: Final = logging.getLogger(__name__)
+
+Results = AsyncGenerator[bytes, None] | Stream
+"""What an operation answers, one result or many."""
 
 ABORT: Final = "batch_gateway.abort"
 """The ASGI extension that drops a connection, unsent bytes included. ASGI itself has no word for that."""
@@ -176,6 +181,7 @@ class Crowd:
         self.observer: Final = observer
         self.limits: Final = limits
         self.drain: Final = drain
+        self.herald: Final = Herald()
         self.clock: Final = clock
         self.streams: Final = Ceiling(limits.streams, limits.streams_per_client)
         self.handshakes: Final = Ceiling(limits.sockets, limits.sockets)
@@ -234,7 +240,7 @@ class Crowd:
             self._caretaker = None
 
 
-async def end_source(source: AsyncGenerator[bytes, None], wait: float) -> None:
+async def end_source(source: Results, wait: float) -> None:
     """Close a stream's source now; one that does not end in time is given up."""
     try:
         async with asyncio.timeout(wait):

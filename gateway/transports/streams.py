@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from adapters.clock import Clock
 from gateway.engine.request import RequestError, error_of
 from gateway.transports.clients import Client
 from gateway.transports.limits import TransportLimits
-from gateway.transports.live import Ending, Live, end_source
+from gateway.transports.live import Ending, Live, Results, end_source
 from gateway.transports.responses import NOSNIFF, Header, Receive, Scope, Send
 
 EXPIRED_ERROR: Final = error_of(
@@ -67,7 +67,7 @@ class HttpStream(Live):
         """The end's reason in a word; `failed` where the stream could not start, or broke."""
         return "failed" if self._has_failed else super().why
 
-    async def run(self, source: AsyncGenerator[bytes, None], receive: Receive, limits: TransportLimits) -> None:
+    async def run(self, source: Results, receive: Receive, limits: TransportLimits) -> None:
         """Send what the source has, until it ends or is ended."""
         watch = asyncio.ensure_future(self.watch(receive))
         last: bytes | None = None
@@ -91,7 +91,7 @@ class HttpStream(Live):
         if is_quiet and self.ending is None and self._beat is None:
             self._beat = asyncio.ensure_future(self._send_heartbeat())
 
-    async def _send_all(self, source: AsyncGenerator[bytes, None]) -> bytes | None:
+    async def _send_all(self, source: Results) -> bytes | None:
         """Returns the last words, or None where nobody hears them."""
         framing = self._framing
         try:
