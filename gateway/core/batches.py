@@ -234,7 +234,7 @@ class Batches:
         old = self._states.get(ref)
         now = self._clock.monotonic()
         if old is not None and fetched.snapshot is old.snapshot and self._is_confirmed_alone(old, now):
-            return self._confirmed(replace(old, fetched_at=fetched.fetched_at, checked=now))
+            return self._confirmed(old.again(fetched.fetched_at, now))
         if is_forgotten(old, fetched.snapshot, self._clock.now()):
             raise self._expired(ref)
         version = next_version(old, fetched.fetched_at)
@@ -257,7 +257,8 @@ class Batches:
         return old.snapshot.is_confirmed and now >= old.checked and not self._archive.is_shared
 
     def _confirmed(self, state: State) -> State:
-        self._missing.pop(state.ref, None)
+        if self._missing:
+            self._missing.pop(state.ref, None)
         self._states.put(state)
         self._tell(state)
         return state

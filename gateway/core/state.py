@@ -33,6 +33,10 @@ class State:
     follows: str = ""
     """The version that was known when it was read; none where it was the first."""
 
+    def again(self, fetched_at: datetime, checked: float) -> State:
+        """The same, as an answer of that time confirms it."""
+        return State(self.ref, self.snapshot, self.answers, fetched_at, checked, self.version, self.asked, self.follows)
+
 
 class Reading(NamedTuple):
     """A state as handed to a caller. `is_stale`: the marketplace could not be asked again in time."""

@@ -41,10 +41,15 @@ class States:
 
     def put(self, state: State) -> None:
         """Keep the state in place of an older one."""
-        old = self._states.pop(state.ref, None)
+        old = self._states.get(state.ref)
+        if old is not None and old[0].snapshot is state.snapshot:
+            self._states[state.ref] = (state, old[1])
+            self._states.move_to_end(state.ref)
+            return
         if old is not None:
+            del self._states[state.ref]
             self.bytes -= old[1]
-        size = old[1] if old is not None and old[0].snapshot is state.snapshot else weight(state)
+        size = weight(state)
         self._states[state.ref] = (state, size)
         self.bytes += size
         while len(self._states) > 1 and (len(self._states) > self._max_entries or self.bytes > self._max_bytes):

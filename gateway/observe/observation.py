@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import TracebackType
 from typing import Final
 
 from prometheus_client.core import Metric
@@ -69,20 +70,17 @@ class Observation:
         """Trace the wait, and log a failure."""
         if is_joined:
             self.metrics.joins.add(*self._who(ref.account))
-        return self._asking(ref, is_watch=is_watch, is_joined=is_joined)
+        if self.tracing is not None:
+            return self._traced(self.tracing, ref, is_watch=is_watch, is_joined=is_joined)
+        return _NOTHING if is_joined else _Asking(ref)
 
     @contextmanager
-    def _asking(self, ref: BatchRef, *, is_watch: bool, is_joined: bool) -> Generator[None]:
-        tracing = self.tracing
-        try:
-            with tracing.load(ref, is_watch=is_watch, is_joined=is_joined) if tracing is not None else _NOTHING:
-                yield
-        except BatchError as error:
-            if not is_joined:
-                level = logging.DEBUG if error.code in _EXPECTED else logging.WARNING
-                fields = {**_of(ref), "code": error.code.value, "reason": error.message}
-                log.log(level, "batch.unanswered", extra={"fields": fields})
-            raise
+    def _traced(self, tracing: Tracing, ref: BatchRef, *, is_watch: bool, is_joined: bool) -> Generator[None]:
+        with (
+            _NOTHING if is_joined else _Asking(ref),
+            tracing.load(ref, is_watch=is_watch, is_joined=is_joined),
+        ):
+            yield
 
     def changed(self, state: State) -> None:
         """Look for words that are not known."""
@@ -137,6 +135,24 @@ class Observation:
 
 
 _NOTHING: Final = nullcontext()
+
+
+class _Asking(AbstractContextManager[None]):
+    """Around a wait for the marketplace: a failure is logged. A poll goes through it, so it is no generator."""
+
+    __slots__ = ("_ref",)
+
+    def __init__(self, ref: BatchRef) -> None:
+        self._ref = ref
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, BatchError):
+            level = logging.DEBUG if error.code in _EXPECTED else logging.WARNING
+            fields = {**_of(self._ref), "code": error.code.value, "reason": error.message}
+            log.log(level, "batch.unanswered", extra={"fields": fields})
 
 
 def _of(ref: BatchRef) -> dict[str, str]:
