@@ -119,6 +119,7 @@ class ItemViews:
         self._view = view
         self._built: dict[int, NormalizedBatchItem] = {}
         self._failures: list[FailureGroup] | None = None
+        self._searched: tuple[list[str], list[str]] | None = None
 
     def __getitem__(self, index: int) -> NormalizedBatchItem:
         built = self._built.get(index)
@@ -164,9 +165,17 @@ class ItemViews:
         if status is not None:
             found = [i for i in found if heads[i].status is status]
         if search:
-            wanted = search.casefold()
-            found = [i for i in found if _matches(self[i], wanted)]
+            wanted, (keys, titles) = search.casefold(), self._words()
+            found = [i for i in found if wanted in keys[i] or wanted in titles[i]]
         return found
+
+    def _words(self) -> tuple[list[str], list[str]]:
+        """Keys and titles of all items, as they are compared."""
+        if self._searched is None:
+            items = list(self._items)
+            keys = [(item.key or "").casefold() for item in items]
+            self._searched = keys, [(item.title or "").casefold() for item in items]
+        return self._searched
 
 
 def views_of(snapshot: model.Snapshot, view: View, key: Hashable = None) -> ItemViews:
@@ -199,7 +208,3 @@ def _position(given: str) -> int:
     except (UnicodeError, binascii.Error, ValueError):
         pass
     raise BadUserInput("`after` is not a cursor of this list: use a `cursor` or `endCursor` as it was given.")
-
-
-def _matches(item: NormalizedBatchItem, wanted: str) -> bool:
-    return any(wanted in text.casefold() for text in (item.key, item.title) if text)
