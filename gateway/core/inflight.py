@@ -68,7 +68,7 @@ class InFlight(Generic[K, V]):
             task.exception()  # seen: a question whose callers all left must not complain
 
     async def aclose(self) -> None:
-        """Cancel what still runs and wait for it."""
+        """Cancel what still runs and wait for it. What is led ends with its leader, and nobody joins it any more."""
         tasks = list(self._asked.values())
         for task in tasks:
             task.cancel()
