@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, TextIO, cast
 
 import msgspec
@@ -19,12 +20,14 @@ import msgspec
 from gateway.config.log import LogSettings
 from gateway.observe.request_id import CURRENT
 from gateway.observe.text import shown
+from gateway.observe.told import Told
 from gateway.observe.writing import LineHandler
 
 _OURS: Final = ("gateway", "adapters", "schema")
 _EVENT: Final = re.compile(r"([a-z_]+(?:\.[a-z_]+)+)(?:: | |$)(.*)", re.DOTALL)
 _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
 _WORDS: Final = 2_000
+_SHORT: Final = 40
 _COLOURS: Final = {"DEBUG": "2", "INFO": "36", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 
 
@@ -52,19 +55,18 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
+        event, words = event_of(record)
         line: dict[str, Any] = {
             "time": self._time(record.created),
             "level": record.levelname.lower(),
-            "event": "",
+            "event": event,
             "logger": record.name,
         }
-        line["event"], words = event_of(record)
         if words:
             line["message"] = words
         if (request_id := CURRENT.get(None)) is not None:
             line["request_id"] = request_id
-        for name, value in fields_of(record).items():
-            line.setdefault(name, value)
+        line = {**line, **fields_of(record), **line}  # no field takes the place of what is known here
         if record.exc_info:
             line["exception"] = _lines(self.formatException(record.exc_info))
         return _encode(line).decode()
@@ -103,6 +105,8 @@ class PrettyFormatter(logging.Formatter):
 
 def event_of(record: logging.LogRecord) -> tuple[str, str]:
     """The event's name, and the words after it; all that libraries say is words."""
+    if isinstance(record, Told):
+        return record.msg, ""
     said = record.getMessage()
     named = _EVENT.match(said)
     return (named[1], shown(named[2], _WORDS)) if named else ("log", shown(said, _WORDS))
@@ -111,16 +115,21 @@ def event_of(record: logging.LogRecord) -> tuple[str, str]:
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """The fields of an event, their texts escaped."""
     found = getattr(record, "fields", None)
-    if not isinstance(found, Mapping):
-        return {}
-    told = cast("Mapping[str, Any]", found)
-    return {name: _told(value) for name, value in told.items()}
+    if type(found) is dict or isinstance(found, Mapping):
+        return {name: _told(value) for name, value in cast("Mapping[str, Any]", found).items()}
+    return {}
 
 
 def _told(value: object) -> object:
     if isinstance(value, str):
-        return shown(value)
+        return _shown(value) if len(value) <= _SHORT else shown(value)
     return round(value, 6) if isinstance(value, float) else value
+
+
+@lru_cache(maxsize=1024)
+def _shown(text: str) -> str:
+    """For texts that come again and again: paths, methods, addresses."""
+    return shown(text)
 
 
 def _value(value: object) -> str:

@@ -8,9 +8,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any
 
-_BLANK: Final[Mapping[str, Any]] = logging.LogRecord("", logging.INFO, "", 0, "", None, None).__dict__
+
+@lru_cache(maxsize=64)
+def _blank(name: str, level: int, event: str) -> dict[str, Any]:
+    """All that such records have in common; copy it."""
+    return logging.LogRecord(name, level, "", 0, event, None, None).__dict__
 
 
 class Told(logging.LogRecord):
@@ -20,16 +25,11 @@ class Told(logging.LogRecord):
 
     def __init__(self, name: str, level: int, event: str, fields: Mapping[str, Any]) -> None:  # pyright: ignore[reportMissingSuperCall] - which is what takes long
         now = time.time()
-        self.__dict__ = {
-            **_BLANK,
-            "name": name,
-            "levelno": level,
-            "levelname": logging.getLevelName(level),
-            "msg": event,
-            "created": now,
-            "msecs": now % 1 * 1000,
-            "fields": fields,
-        }
+        known = _blank(name, level, event).copy()
+        known["created"] = now
+        known["msecs"] = now % 1 * 1000
+        known["fields"] = fields
+        self.__dict__ = known
 
 
 def tell(log: logging.Logger, level: int, event: str, fields: Mapping[str, Any]) -> None:
