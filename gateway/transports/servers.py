@@ -132,10 +132,15 @@ class HttpProtocol(HttpToolsProtocol):
         """Called for what is no HTTP, or too much of it."""
         if self._is_in_head and self._size() > self.limits.head:
             self._refuse(*_TOO_LARGE)
-        elif self.cycle is None or self.cycle.response_complete:
+        elif self.cycle is None or self.cycle.response_complete or self._is_broken_body():
             super().send_400_response(msg)
         else:
             self.transport.close()  # another request's answer is under way, and this one would pass for it
+
+    def _is_broken_body(self) -> bool:
+        """Whether it is the very request that waits for an answer that goes wrong on its way in."""
+        is_in_body = self._is_in_request and not self._is_in_head
+        return is_in_body and not self.pipeline and not self.cycle.response_started
 
     def _size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

@@ -183,7 +183,7 @@ class WebSocketProtocol(asyncio.Protocol):
         asked.receive_data(data)
         request = next(iter(asked.events_received()), None)
         if not isinstance(request, Request):
-            self._transport.close()
+            self._answer(_response(400, b"WebSockets are opened by GET.\n"))
             return
         self._handshake = asked.accept(request)
         if self._handshake.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
