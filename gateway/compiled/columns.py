@@ -19,7 +19,7 @@ _encode: Final = msgspec.json.Encoder().encode
 PIECES: Final = 64 * 1024 * 1024
 """Bytes of encoded members."""
 
-_COLUMN: Final = 500
+_COLUMN: Final = 1_000
 """Bytes of records around a column."""
 _MEMBER: Final = 45
 """Bytes around a member."""
@@ -64,7 +64,7 @@ class Column:
             pieces.extend([None] * room)
             self.weight += room * _PLACE
         for index, member in zip(indexes, members, strict=True):
-            encoded = pieces[index] = _encode(member)
+            encoded = pieces[index] = bytes(memoryview(_encode(member)))  # a copy without the encoder's spare room
             self.weight += len(encoded) + _MEMBER
 
 
