@@ -350,6 +350,13 @@ def test_a_socket_that_leaves_ends_its_streams(sandbox: str) -> None:
         until(ended)
 
 
+BOUNDED = {
+    *("marketplace", "account", "code", "result", "reason", "attended", "state"),
+    *("level", "word", "kind", "transport", "status", "version", "le"),
+}
+"""Labels whose values come from the configuration or from closed lists; of words, the first few are told apart."""
+
+
 def test_names_follow_the_convention(sandbox: str) -> None:
     with serve(app_of(sandbox), lifespan="on") as (host, port):
         text = httpx.get(f"http://{host}:{port}/metrics", trust_env=False).text
@@ -360,6 +367,9 @@ def test_names_follow_the_convention(sandbox: str) -> None:
             assert all(sample.name.endswith("_total") for sample in family.samples)
         if family.type == "histogram":
             assert family.name.endswith("_seconds")
+        if family.type == "gauge":
+            assert not re.search(r"_(total|count|sum|bucket)$", family.name)
+        assert {label for sample in family.samples for label in sample.labels} <= BOUNDED, family.name
 
 
 def test_metrics_can_be_switched_off(sandbox: str) -> None:

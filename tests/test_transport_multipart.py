@@ -64,6 +64,15 @@ async def test_the_first_delimiter_comes_at_once_and_each_part_with_the_next(edg
     assert last.endswith(b"\r\n--graphql--\r\n")
 
 
+async def test_parts_are_ascii_so_that_no_letter_is_cut_in_two(edge: Edge) -> None:
+    words = "ğüşiöç İı 🙂 \\u0131 \\n"
+    reply = await edge.post({"query": f'{{ hello(name: "{words}") }}'}, MULTIPART)
+    assert reply.body.isascii()
+    assert parts(reply) == [{"payload": {"data": {"hello": "hello ğüşiöç İı 🙂 ı \n"}}}]
+    refused = await edge.post({"query": '{ "ğ" }'}, MULTIPART)
+    assert refused.body.isascii()
+
+
 async def test_a_query_is_one_part(edge: Edge) -> None:
     assert parts(await edge.post({"query": "{ hello }"}, MULTIPART)) == [
         {"payload": {"data": {"hello": "hello world"}}}
