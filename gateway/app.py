@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Final
+from urllib.parse import quote
 
 from adapters.clock import Clock, SystemClock
 from gateway.access.assembly import Entrance
@@ -112,6 +113,8 @@ class Gateway:
             await answer_health(send, is_good=False)
         elif path == "/":
             await self._board(scope, receive, send)
+        elif path == self._prefix:
+            await answer_plain(send, 307, b"The board is at the same address with a slash\n", (_slash(path),))
         else:
             await answer_plain(send, 404, b"Not found: the API is at /graphql\n")
 
@@ -168,6 +171,11 @@ class Gateway:
         if answers is not None and not observing.is_tracing:
             self._repeats = Repeats(endpoint, entrance, self._access, answers, self._clock)
             endpoint.remember_by(self._repeats.remember)
+
+
+def _slash(prefix: str) -> tuple[bytes, bytes]:
+    """Where the board is; it loads what is beside it, and a browser keeps the part behind the # by itself."""
+    return b"location", quote(f"{prefix}/").encode()
 
 
 def _scope(context: Any) -> Any:

@@ -107,6 +107,15 @@ def test_behind_a_proxy_that_cuts_its_prefix_off_or_not(sandbox: str, prefix: st
         base = f"http://{host}:{port}{prefix}"
         assert ask(base, "{ __typename }") == {"data": {"__typename": "Query"}}
         assert httpx.get(f"{base}/_assets/static/graphiql.js", trust_env=False).status_code == 200
+        assert "<title>Board" in httpx.get(f"{base}/", trust_env=False).text
+
+
+def test_the_prefix_without_its_slash_leads_to_the_board(sandbox: str) -> None:
+    with serve(app_of(sandbox, root_path="/batches"), lifespan="on") as (host, port):
+        answer = httpx.get(f"http://{host}:{port}/batches", trust_env=False)
+        assert (answer.status_code, answer.headers["location"]) == (307, "/batches/")
+        assert "<title>Board" in httpx.get(answer.url.join("/batches/"), trust_env=False).text
+        assert httpx.get(f"http://{host}:{port}/batchesx", trust_env=False).status_code == 404
 
 
 def test_settings_are_checked_without_a_file_too() -> None:
