@@ -45,6 +45,7 @@ machines: $(READY_TEST)
 lint: $(READY_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/hadolint Dockerfile
 
 types: $(READY_DEV)
 	$(BIN)/pyright --pythonpath $(BIN)/python
