@@ -53,7 +53,7 @@ class Gateway:
         self._repeats: Repeats | None = None
         self._assets = Assets()
         self._page = GraphiQL()
-        self._board = BoardPage()
+        self._board = BoardPage(has_graphiql=settings.server.graphiql)
         self._prefix = settings.server.root_path
         self._entrance = Entrance(settings, self._clock)
 

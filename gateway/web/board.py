@@ -15,6 +15,7 @@ from gateway.web.headers import page_policy, security_headers
 
 # Nothing on the page turns text into markup, and a browser that knows trusted types holds it to that.
 _POLICY: Final = f"{page_policy()}; require-trusted-types-for 'script'"
+_GRAPHIQL: Final = b'    <a href="graphql">GraphiQL</a>\n'
 
 
 class BoardPage:
@@ -24,8 +25,10 @@ class BoardPage:
     prefix of a reverse proxy without being told of it.
     """
 
-    def __init__(self) -> None:
-        self._page: Final = (Path(__file__).parent / "board" / "index.html").read_bytes()
+    def __init__(self, *, has_graphiql: bool = True) -> None:
+        """Without GraphiQL there is no link to it."""
+        page = (Path(__file__).parent / "board" / "index.html").read_bytes()
+        self._page: Final = page if has_graphiql else page.replace(_GRAPHIQL, b"")
         self._etag: Final = f'"{hashlib.sha256(self._page).hexdigest()[:32]}"'
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -74,6 +74,11 @@ def test_what_it_asks_fits_the_schema() -> None:
         assert validate(schema, parse(whole)) == []
 
 
+def test_without_graphiql_there_is_no_link_to_it() -> None:
+    assert b'<a href="graphql">' in bytes(BoardPage().page(Headers()).body)
+    assert b"GraphiQL" not in bytes(BoardPage(has_graphiql=False).page(Headers()).body)
+
+
 def test_page_is_not_sent_twice() -> None:
     page = BoardPage().page(Headers())
     again = BoardPage().page(Headers({"if-none-match": page.headers["etag"]}))
