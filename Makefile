@@ -36,11 +36,11 @@ test: $(READY_TEST)
 	$(BIN)/python -m pytest -n 2 -q -m "not slow"
 
 slow: $(READY_TEST)
-	$(BIN)/python -m pytest -q -m slow --ignore tests/test_cluster_machines.py --ignore tests/test_bench.py
+	$(BIN)/python -m pytest -q -m slow --ignore tests/test_bench.py
 
-# what measures, and what kills, stops and parts real replicas: wants a machine of its own
+# what measures: wants a machine of its own
 machines: $(READY_TEST)
-	$(BIN)/python -m pytest -q -m slow tests/test_cluster_machines.py tests/test_bench.py
+	$(BIN)/python -m pytest -q -m slow tests/test_bench.py
 
 lint: $(READY_DEV)
 	$(BIN)/ruff check .

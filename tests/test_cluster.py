@@ -170,6 +170,33 @@ async def test_results_read_while_the_server_was_lost_are_shared_afterwards() ->
         assert world.marketplace.calls["b1"] == 1
 
 
+@pytest.mark.slow
+async def test_the_server_comes_back_to_no_stampede() -> None:
+    async with cluster_world(replicas=4) as world:
+        for index in range(40):
+            world.marketplace.scripts[f"b{index}"] = ends_at(10_000, f"b{index}")
+            for replica in world.replicas:
+                replica.watch(ref(f"b{index}"))
+        await world.run(60)
+
+        async def asked(seconds: float) -> tuple[int, int]:
+            """Calls to the marketplace, and commands to the server."""
+            before = world.marketplace.calls.total(), sum(replica.link.commands for replica in world.replicas)
+            await world.run(seconds)
+            after = world.marketplace.calls.total(), sum(replica.link.commands for replica in world.replicas)
+            return after[0] - before[0], after[1] - before[1]
+
+        usual = await asked(3)
+        with world.without_server():
+            await world.run(60)
+        back = await asked(3)
+        assert back[0] <= usual[0] + 8
+        assert back[1] <= 2 * usual[1] + 50
+        assert sum(replica.cluster.status().batches for replica in world.replicas) == 40
+        again = await asked(3)
+        assert again[0] <= usual[0] + 8
+
+
 async def test_a_slow_server_does_not_slow_what_is_at_hand() -> None:
     async with cluster_world() as world:
         world.marketplace.scripts["b1"] = ends_at(0, "b1")

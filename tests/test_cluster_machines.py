@@ -89,6 +89,13 @@ def figure(gateway: Gateway, name: str) -> float:
     return float(next(found, "nan"))
 
 
+def readiness(gateway: Gateway) -> str:
+    """What a replica that is ready says."""
+    with urllib.request.urlopen(f"{gateway.url}/readyz", timeout=5) as answer:  # noqa: S310 - our own address
+        assert answer.status == 200
+        return answer.read().decode()
+
+
 def gap_after(times: Sequence[float], at: float) -> float:
     """Seconds from a moment to the next call."""
     return min((one for one in times if one > at), default=float("inf")) - at
@@ -184,6 +191,9 @@ async def test_the_server_is_restarted(scene: Scene, keeps: bool) -> None:
     await asyncio.sleep(2 * LEASE)
     alone = [Stream(gateway, f"alone-{keeps}") for gateway in scene.gateways]
     await ends(60, *alone)
+    for gateway in scene.gateways:
+        assert figure(gateway, "joined") == 0.0
+        assert "lost for" in await asyncio.to_thread(readiness, gateway)
     scene.valkey.start()
     await ends(40, *streams)
     await asyncio.to_thread(until, scene.is_together, TOGETHER_WITHIN, "the replicas did not come back")

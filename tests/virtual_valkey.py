@@ -162,5 +162,8 @@ class VirtualLink:
         if is_cut and queue is not None:
             queue.put_nowait(None)
 
+    async def renew(self) -> None:
+        return
+
     async def aclose(self) -> None:
         return

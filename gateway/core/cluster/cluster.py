@@ -152,6 +152,7 @@ class Cluster:
 
     async def _beat_once(self) -> None:
         try:
+            await self._link.renew()
             if not self._session.is_valid and self._session.lapsed_for is not None:
                 await self._report()
             beat = await self._session.beat()

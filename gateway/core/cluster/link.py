@@ -115,6 +115,11 @@ class Link:
             fields = {"reason": str(error), "now": "going on alone, with a safe share of each budget"}
             log.warning("cluster.lost", extra={"fields": fields})
 
+    async def renew(self) -> None:
+        """While the server is lost: forget the connections that led to it."""
+        if not self.is_up:
+            await self._server.renew()
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._server.aclose()

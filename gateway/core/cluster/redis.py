@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from aiocache.backends.redis import RedisCache  # pyright: ignore[reportMissingTypeStubs]
@@ -78,6 +79,11 @@ class RedisServer:
                     yield message["data"]
         finally:
             await hearing.aclose()
+
+    async def renew(self) -> None:
+        """Begin with new connections. What is in use fails by itself."""
+        with suppress(RedisError, OSError, TimeoutError):
+            await self._client.connection_pool.disconnect(inuse_connections=False)
 
     async def aclose(self) -> None:
         """Close the connections."""

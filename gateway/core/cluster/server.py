@@ -53,6 +53,10 @@ class Server(Protocol):
         """What is told from now on; the first is None, once it is heard. Ends in `ServerAway`."""
         ...
 
+    async def renew(self) -> None:
+        """Begin with new connections: those that stand may be of a server that is no more. Raises nothing."""
+        ...
+
     async def aclose(self) -> None:
         """Close the connections."""
         ...
