@@ -270,8 +270,36 @@ def test_queries_at_one_time(sandbox: str) -> None:
             answer = world.post("{ __typename }")
             assert (answer.status_code, code(answer), answer.headers["retry-after"]) == (503, "OVERLOADED", "1")
             tell("queries at one time", "the 2nd", "503 OVERLOADED, Retry-After: 1")
+            with world.socket() as socket:
+                let_in(socket)
+                say(socket, type="subscribe", id="1", payload={"query": "{ __typename }"})
+                assert hear(socket)["payload"][0]["extensions"]["code"] == "OVERLOADED"
         until(lambda: endpoint.dump()["live"] == 0)
         assert world.post("{ __typename }").status_code == 200
+
+
+def test_queries_of_one_client(sandbox: str) -> None:
+    wait = '{ awaitBatch(ref: {source: TRENDYOL, id: "slow-wait"}, timeout: 20) { __typename } }'
+    clients = [client(name, f"token-of-{name}", "*") for name in ("one", "two")]
+    with running(settings(sandbox, clients=clients, limits={"requests_per_client": 2})) as world, ExitStack() as stack:
+        endpoint = world.app._graphql
+        assert endpoint is not None
+        for _ in range(2):
+            socket = stack.enter_context(world.socket(bearer("token-of-one")))
+            let_in(socket)
+            say(socket, type="subscribe", id="1", payload={"query": wait})
+        until(lambda: endpoint._crowd.queries.count == 2)
+        answer = world.post("{ __typename }", bearer("token-of-one"))
+        assert (answer.status_code, code(answer), answer.headers["retry-after"]) == (429, "TOO_MANY_REQUESTS", "1")
+        say(socket, type="subscribe", id="2", payload={"query": "{ __typename }"})
+        assert hear(socket)["payload"][0]["extensions"] == {"code": "TOO_MANY_REQUESTS", "retryAfter": 1}
+        tell("queries of one client", "the 3rd", "429 TOO_MANY_REQUESTS, Retry-After: 1")
+        assert world.post("{ __typename }", bearer("token-of-two")).status_code == 200
+        say(socket, type="complete", id="1")
+        until(lambda: endpoint._crowd.queries.count == 1)
+        assert world.post("{ __typename }", bearer("token-of-one")).status_code == 200
+        stack.close()
+        until(lambda: endpoint._crowd.queries.count == 0)
 
 
 def test_a_client_that_does_not_read(sandbox: str) -> None:
@@ -323,7 +351,15 @@ def test_requests_without_a_good_token(sandbox: str) -> None:
         limits={"refusals": 5},
         server={"trusted_proxies": ["127.0.0.1"]},
     )
-    guesses = [{}, bearer("wrong"), bearer("a.b.c"), {"authorization": "Basic x"}, bearer("x" * 500), bearer("guess"), {}]
+    guesses = [
+        {},
+        bearer("wrong"),
+        bearer("a.b.c"),
+        {"authorization": "Basic x"},
+        bearer("x" * 500),
+        bearer("guess"),
+        {},
+    ]
     with running(given) as world:
         answers = [world.post("{ __typename }", headers) for headers in guesses]
         assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 2

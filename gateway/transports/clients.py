@@ -81,6 +81,8 @@ Authenticate = Callable[[Credentials], Awaitable[Client]]
 """Raises `Unauthorized`."""
 
 TOO_FAST = error_of("RATE_LIMITED", "You start operations faster than you may: wait a second.", retryAfter=1)
+OVERLOADED = error_of("OVERLOADED", "The gateway answers as many queries as it can: try again.")
+TOO_MANY = error_of("TOO_MANY_REQUESTS", "As many of your queries wait for an answer as may: try again.", retryAfter=1)
 Admit = Callable[[str], Awaitable[bool]]
 """Whether the client of that name may start one more operation now."""
 

@@ -11,7 +11,16 @@ from gateway.engine.errors import unexpected
 from gateway.engine.operation import Prepared
 from gateway.engine.request import OperationRequest, RequestError, UnknownDocument
 from gateway.transports.caching import Caching, is_known
-from gateway.transports.clients import TOO_FAST, Admit, Authenticate, Client, Credentials, Unauthorized
+from gateway.transports.clients import (
+    OVERLOADED,
+    TOO_FAST,
+    TOO_MANY,
+    Admit,
+    Authenticate,
+    Client,
+    Credentials,
+    Unauthorized,
+)
 from gateway.transports.live import Crowd, Ending, Live, Results
 from gateway.transports.multipart import Multipart
 from gateway.transports.negotiation import Media, acceptable, for_errors, for_results, plain
@@ -71,14 +80,13 @@ class HttpTransport:
         self._admit = admit
         self._caching = caching
         self._limits = crowd.limits
-        self._running = 0
         self.remember: Remember | None = None
         """Is told of the queries that were answered."""
 
     @property
     def has_room(self) -> bool:
         """True while one query more may run."""
-        return self._running < self._limits.requests
+        return self._crowd.queries.has_room
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -157,7 +165,7 @@ class HttpTransport:
         self, scope: Scope, live: HttpQuery, prepared: Prepared, client: Client, media: Media
     ) -> None:
         context = self._context(client)
-        await live.answer(answer(200, media, await self._run(prepared, context), self._parting()))
+        await live.answer(answer(200, media, await self._run(prepared, context, client), self._parting()))
         if self.remember is not None and (sent := scope.get("extensions", {}).get(SENT)) is not None:
             self.remember(sent, scope, client, media, prepared, context)
 
@@ -172,23 +180,24 @@ class HttpTransport:
     ) -> None:
         """Run a query over GET; its answer may be one that browsers keep."""
         witnessed = caching.witness(self._context(client))
-        body = await self._run(prepared, witnessed.context)
+        body = await self._run(prepared, witnessed.context, client)
         kept = witnessed.validators(body, media)
         if is_known(if_none_match, kept):
             await live.answer(answer_empty(304, (*kept, *self._parting())))
         else:
             await live.answer(answer(200, media, body, (*kept, *self._parting())))
 
-    async def _run(self, prepared: Prepared, context: object) -> bytes:
-        if not self.has_room:
-            raise Refusal(503, "OVERLOADED", "The gateway answers as many queries as it can: try again.", [_RETRY])
-        self._running += 1
+    async def _run(self, prepared: Prepared, context: object, client: Client) -> bytes:
+        queries = self._crowd.queries
+        if queries.take(client.name) is not None:
+            status, error = (429, TOO_MANY) if queries.has_room else (503, OVERLOADED)
+            raise Refusal(status, error["extensions"]["code"], error["message"], [_RETRY])
         self._crowd.observer.operation(prepared.kind)
         try:
             result = self._engine.run(prepared, context)
             return result if isinstance(result, bytes) else await result
         finally:
-            self._running -= 1
+            queries.give(client.name)
 
     async def _let_in(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Client:
         peer = scope.get("client")

@@ -19,7 +19,8 @@ class TransportLimits:
     """Operations that one client may start, over all transports; None: 1,000, or any number where only this machine
     reaches the gateway and nobody is asked for a token."""
     requests: int = 2_000
-    """Queries over HTTP at one time, all clients together."""
+    """Queries that wait for their answer at one time, all clients together."""
+    requests_per_client: int = 1_500
     frame: int = 262_144
     """One WebSocket message."""
     init_wait: float = 10.0

@@ -154,6 +154,11 @@ class Ceiling:
         self._taken: Counter[str] = Counter()
         self.count = 0
 
+    @property
+    def has_room(self) -> bool:
+        """True while somebody may take a place."""
+        return self.count < self._total
+
     def take(self, name: str) -> str | None:
         """Take a place, or say in words why there is none."""
         if self.count >= self._total:
@@ -183,6 +188,7 @@ class Crowd:
         self.drain: Final = drain
         self.herald: Final = Herald()
         self.clock: Final = clock
+        self.queries: Final = Ceiling(limits.requests, limits.requests_per_client)
         self.streams: Final = Ceiling(limits.streams, limits.streams_per_client)
         self.handshakes: Final = Ceiling(limits.sockets, limits.sockets)
         """Every socket, from its first moment."""

@@ -67,12 +67,15 @@ class Operation:
     end a task does the work, which waits as long as need be while the source keeps only the newest.
     """
 
-    __slots__ = ("_before", "_is_called", "_socket", "_source", "_task", "client_name", "id", "is_left")
+    __slots__ = ("_before", "_is_called", "_socket", "_source", "_task", "client_name", "id", "is_left", "is_stream")
 
-    def __init__(self, socket: Speaker, operation_id: str, source: Results, client_name: str | None) -> None:
+    def __init__(
+        self, socket: Speaker, operation_id: str, source: Results, client_name: str, *, is_stream: bool
+    ) -> None:
         self.id = operation_id
         self.client_name = client_name
-        """Whose stream it is; None where it is none."""
+        self.is_stream = is_stream
+        """A subscription, rather than one answer."""
         self.is_left = False
         """The client has completed it."""
         self._socket = socket

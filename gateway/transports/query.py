@@ -10,34 +10,33 @@ from gateway.transports.limits import TransportLimits
 from gateway.transports.live import Ending, Live
 from gateway.transports.responses import Receive, Scope, Send
 
-_GRACE: Final = 0.4
+_GRACE: Final = 0.75
 """Seconds in which a query may come to its end when the gateway goes down; the process is gone soon after."""
 
 
 class HttpQuery(Live):
     """One request on its way in, and then a query that runs. At a drain it is given a moment to finish."""
 
-    __slots__ = ("_drained_at", "_watching", "is_read", "receive")
+    __slots__ = ("_last_call", "_watching", "is_read", "receive")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, clock: Clock) -> None:
         super().__init__(scope, send, clock)
         self.receive = receive
         self.is_read = False
-        self._drained_at: float | None = None
+        self._last_call: asyncio.TimerHandle | None = None
         self._watching: asyncio.Task[None] | None = None
 
     def end(self, ending: Ending) -> None:
         """As for everything live, but at a drain what is nearly done is let finish."""
         if ending is Ending.DRAIN:
-            self._drained_at = self._clock.monotonic()
+            if self._last_call is None:
+                self._last_call = asyncio.get_running_loop().call_later(_GRACE, super().end, ending)
         else:
             super().end(ending)
 
     def check(self, now: float, limits: TransportLimits) -> None:
         """A request that takes long to arrive is given up; one that takes long to answer is watched for its client."""
         super().check(now, limits)
-        if self._drained_at is not None and now - self._drained_at > _GRACE:
-            super().end(Ending.DRAIN)
         if self.is_read and self._watching is None:
             self._watching = asyncio.ensure_future(self.watch(self.receive))
         elif not self.is_read and now - self.started_at > limits.body_wait:
@@ -48,3 +47,5 @@ class HttpQuery(Live):
         super().over()
         if self._watching is not None:
             self._watching.cancel()
+        if self._last_call is not None:
+            self._last_call.cancel()

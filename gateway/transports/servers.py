@@ -132,10 +132,14 @@ class HttpProtocol(HttpToolsProtocol):
         """Called for what is no HTTP, or too much of it."""
         if self._is_in_head and self._size() > self.limits.head:
             self._refuse(*_TOO_LARGE)
-        elif self.cycle is None or self.cycle.response_complete or self._is_broken_body():
+        elif self._is_idle() or self._is_broken_body():
             super().send_400_response(msg)
         else:
             self.transport.close()  # another request's answer is under way, and this one would pass for it
+
+    def _is_idle(self) -> bool:
+        cycle = cast("Any", self.cycle)  # None before the first request
+        return cycle is None or cycle.response_complete
 
     def _is_broken_body(self) -> bool:
         """Whether it is the very request that waits for an answer that goes wrong on its way in."""
@@ -159,7 +163,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._alarm = None
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
+        if self._is_idle():
             head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
             self.transport.write(status + head % len(words) + words)
         self.transport.close()
