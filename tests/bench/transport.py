@@ -21,10 +21,12 @@ import httpx
 from pydantic import SecretStr
 from yarl import URL
 
+from adapters.base import Request
 from adapters.clock import SystemClock
 from adapters.http import Fetched, Funnel, Priority
 from adapters.model import BatchRef
-from adapters.transport import AiohttpTransport
+from adapters.outgoing import outgoing
+from adapters.transport import AiohttpTransport, Transport
 from adapters.trendyol import Trendyol
 from adapters.upstream import UpstreamLimits
 
@@ -104,6 +106,19 @@ def through_transport(transport: httpx.AsyncBaseTransport, url: str) -> Ask:
     return ask
 
 
+def through_door(transport: Transport, url: str) -> Ask:
+    """Through the door for requests that are made once."""
+    request = outgoing(Request("GET", url, HEADERS))
+
+    async def ask() -> None:
+        answer = await transport.exchange(request)
+        if not isinstance(answer.body, bytes):
+            b"".join([chunk async for chunk in answer.body])
+            await answer.body.aclose()
+
+    return ask
+
+
 def through_funnel(funnel: Funnel, account: object, previous: Fetched | None = None) -> Ask:
     """The whole way: budget, breaker, deadline, the adapter's reading."""
     ref = BatchRef("trendyol", "shop", ID)
@@ -164,6 +179,7 @@ async def measure(base_url: str) -> None:
         rows.append(("httpx-aiohttp's transport alone", through_transport(theirs, url)))
     rows.append(("httpx.AsyncClient over our transport", through_client(over_ours, url)))
     rows.append(("our transport alone", through_transport(ours, url)))
+    rows.append(("our transport, requests made once", through_door(ours, url)))
     rows.append(("aiohttp, bare", bare))
     first = await funnel.fetch(account, BatchRef("trendyol", "shop", ID), timeout=10, priority=Priority.QUERY)
     rows.append(("the funnel, answer read", through_funnel(funnel, account)))
