@@ -14,7 +14,16 @@ from gateway.engine.engine import Engine
 from gateway.engine.errors import unexpected
 from gateway.engine.operation import Prepared
 from gateway.engine.request import OperationRequest, RequestError, UnknownDocument
-from gateway.transports.clients import TOO_FAST, Admit, Authenticate, Client, Credentials, Unauthorized
+from gateway.transports.clients import (
+    OVERLOADED,
+    TOO_FAST,
+    TOO_MANY,
+    Admit,
+    Authenticate,
+    Client,
+    Credentials,
+    Unauthorized,
+)
 from gateway.transports.frames import (
     ACK,
     KEEP_ALIVE,
@@ -174,9 +183,9 @@ class Socket(Live):
             prepared = await self._prepare(request)
             context = self._server.context(client)
             is_stream = prepared.kind == "subscription"
-            if is_stream:
-                self._take_stream(client)
-            self._start(operation_id, self._server.engine.stream(prepared, context), client if is_stream else None)
+            self._take_place(client, is_stream=is_stream)
+            source = self._server.engine.stream(prepared, context)
+            self._start(operation_id, source, client, is_stream=is_stream)
         except RequestError as error:
             await self.say(self.dialect.error(operation_id, error.errors))
         except OSError:
@@ -207,15 +216,17 @@ class Socket(Live):
         if len(self._running) + len(self._ending or ()) >= most:
             raise RequestError.of("TOO_MANY_OPERATIONS", f"A socket may have {most} operations at the same time.")
 
-    def _take_stream(self, client: Client) -> None:
-        if (full := self._server.crowd.streams.take(client.name)) is not None:
+    def _take_place(self, client: Client, *, is_stream: bool) -> None:
+        crowd = self._server.crowd
+        if is_stream and (full := crowd.streams.take(client.name)) is not None:
             raise RequestError.of("TOO_MANY_STREAMS", full)
+        if not is_stream and crowd.queries.take(client.name) is not None:
+            raise RequestError([TOO_MANY if crowd.queries.has_room else OVERLOADED])
 
-    def _start(self, operation_id: str, source: Results, stream_of: Client | None) -> None:
-        if stream_of is not None:
+    def _start(self, operation_id: str, source: Results, client: Client, *, is_stream: bool) -> None:
+        if is_stream:
             self._server.crowd.observer.stream_began("websocket")
-        name = None if stream_of is None else stream_of.name
-        self._running[operation_id] = Operation(self, operation_id, source, name)
+        self._running[operation_id] = Operation(self, operation_id, source, client.name, is_stream=is_stream)
 
     def is_over(self, operation: Operation) -> None:
         """The operation's id is free."""
@@ -227,9 +238,12 @@ class Socket(Live):
         self.is_over(operation)
         if self._ending is not None:
             self._ending.discard(operation)
-        if operation.client_name is not None:
-            self._server.crowd.streams.give(operation.client_name)
-            self._server.crowd.observer.stream_ended("websocket", self._why(operation, how))
+        crowd = self._server.crowd
+        if operation.is_stream:
+            crowd.streams.give(operation.client_name)
+            crowd.observer.stream_ended("websocket", self._why(operation, how))
+        else:
+            crowd.queries.give(operation.client_name)
 
     def _why(self, operation: Operation, how: str | None) -> str:
         """Why a stream ended: by itself, by its client, or with its socket."""
