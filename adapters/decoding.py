@@ -65,6 +65,9 @@ def _check_text(body: bytes) -> None:
     """Raise `UnicodeDecodeError` for what is no UTF-8, in pieces, so that other threads get their turn between them."""
     if body.isascii():
         return
+    if len(body) <= _PIECE:
+        body.decode()
+        return
     decode_piece = codecs.getincrementaldecoder("utf-8")().decode
     for start in range(0, len(body), _PIECE):
         decode_piece(body[start : start + _PIECE])

@@ -24,6 +24,8 @@ class Operation(Enum):
 class Status(Enum):
     """Where a batch stands. A word that no adapter knows reads UNKNOWN, never a good-looking default."""
 
+    __hash__ = object.__hash__  # members are single, and Enum's own is Python
+
     PENDING = "PENDING"
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED = "COMPLETED"
@@ -46,6 +48,8 @@ class Outcome(Enum):
 
 class ItemStatus(Enum):
     """Where one item of a batch stands."""
+
+    __hash__ = object.__hash__  # members are single, and Enum's own is Python
 
     PENDING = "PENDING"
     SUCCEEDED = "SUCCEEDED"

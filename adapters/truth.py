@@ -5,7 +5,6 @@ The rules and their grounds are told in docs/truth.md, row by row.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,9 +44,9 @@ class Verdict:
 
 def tally(heads: Sequence[ItemHead]) -> Tally:
     """Count the listed items."""
-    found = Counter(head.status for head in heads)
+    count = [head.status for head in heads].count
     return Tally(
-        found[ItemStatus.SUCCEEDED], found[ItemStatus.FAILED], found[ItemStatus.PENDING], found[ItemStatus.UNKNOWN]
+        count(ItemStatus.SUCCEEDED), count(ItemStatus.FAILED), count(ItemStatus.PENDING), count(ItemStatus.UNKNOWN)
     )
 
 

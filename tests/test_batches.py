@@ -12,6 +12,7 @@ from adapters.errors import AmbiguousAccount, Expired, InvalidRef, NotFound, Una
 from adapters.model import Status
 from gateway.core.accounts import Scope
 from gateway.core.batches import Look
+from gateway.core.freshness import Lifetimes
 from tests.core_world import Marketplace, World, body, ends_at, ref, trendyol_account, unknown, world
 from tests.virtual_clock import VirtualClock
 
@@ -206,6 +207,25 @@ async def test_many_results_of_one_moment_survive_a_restart(tmp_path: Path) -> N
         looks = await asyncio.gather(*(w.batches.look(ref(name)) for name in names))
         assert all(look.reading is not None and look.reading.snapshot.is_terminal for look in looks)
     assert set(marketplace.calls.values()) == {1}
+
+
+async def test_what_has_no_room_at_hand_is_kept_and_never_comes_back_older() -> None:
+    async with world(lifetimes=Lifetimes(max_entries=3, moving=1_000)) as w:
+        names = [f"b{number}" for number in range(4)]
+        w.marketplace.scripts = {name: ends_at(50, name) for name in names}
+        for name in names:
+            await ask(w, name)
+        looks = {name: (await ask(w, name)).reading for name in names[:2]}
+        assert all(reading is not None and not reading.snapshot.is_terminal for reading in looks.values())
+        assert {w.marketplace.calls[name] for name in names} == {1}
+        await w.clock.advance(100)
+        for name in names:
+            await ask(w, name, 0)
+        for name in names[:2]:
+            again = await w.batches.known(ref(name))
+            assert again is not None
+            assert again.snapshot.is_terminal
+        assert {w.marketplace.calls[name] for name in names} == {2}
 
 
 async def test_what_one_account_reads_is_never_served_to_another(tmp_path: Path) -> None:

@@ -48,6 +48,14 @@ async def test_memory_is_bounded_by_bytes() -> None:
     assert await cache.get("f") == b"xxxx"
 
 
+async def test_memory_tells_at_once_what_it_does_not_hold_and_other_backends_may_hold_anything() -> None:
+    cache = AiocacheStorage(BoundedMemory(VirtualClock(), 10, 1000))
+    await cache.set("a", b"1", 5.0)
+    assert cache.may_hold("a")
+    assert not cache.may_hold("b")
+    assert AiocacheStorage(Broken()).may_hold("b")
+
+
 class Broken(BaseCache):
     """A backend whose server is away."""
 
@@ -77,6 +85,7 @@ def test_states_at_hand_are_bounded() -> None:
     for number in range(10):
         states.put(a_state(str(number), 10))
     assert len(states) == 3
+    assert [state.ref.id for state in states.dropped] == [str(number) for number in range(7)]
     states.put(a_state("big", 30_000))
     states.put(a_state("bigger", 30_000))
     assert states.bytes <= 100_000

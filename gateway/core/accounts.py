@@ -54,6 +54,9 @@ class Accounts:
 
     def __init__(self, accounts: Iterable[Account]) -> None:
         self._by_name = {account.name: account for account in accounts}
+        self._of: dict[str, list[Account]] = {}
+        for account in self._by_name.values():
+            self._of.setdefault(account.marketplace, []).append(account)
 
     def __getitem__(self, name: str) -> Account:
         return self._by_name[name]
@@ -65,7 +68,7 @@ class Accounts:
 
     def of(self, marketplace: str, scope: Scope = EVERYTHING) -> list[Account]:
         """The accounts of one marketplace that the scope allows, in the order of the configuration."""
-        return [a for a in self._by_name.values() if a.marketplace == marketplace and scope.allows(a.name)]
+        return [account for account in self._of.get(marketplace, ()) if scope.allows(account.name)]
 
     def resolve(self, source: str, batch_id: str, account: str | None, scope: Scope = EVERYTHING) -> BatchRef:
         """The full reference. Raises `InvalidRef`, `UnknownAccount` or `AmbiguousAccount`.
@@ -77,7 +80,8 @@ class Accounts:
         title = ADAPTERS[marketplace].title
         known = self.of(marketplace, scope)
         if account is not None:
-            if any(a.name == account for a in known):
+            named = self._by_name.get(account)
+            if named is not None and named.marketplace == marketplace and scope.allows(account):
                 return BatchRef(source, account, batch_id)
             raise UnknownAccount(
                 f"There is no {title} account of that name that you may use: leave `account` out, or ask "

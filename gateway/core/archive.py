@@ -75,6 +75,10 @@ class Archive:
             await self._writer.room()
         return state
 
+    async def dropped(self, account: Account, state: State, lifetime: float) -> None:
+        """Take note that there is no room any more for a state among those at hand."""
+        await self._keeper.dropped(account, state, max(lifetime, DAY))
+
     def watch(self, ref: BatchRef) -> None:
         """Note a watch, to be resumed after a restart."""
         if self._writer is not None:

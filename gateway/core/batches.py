@@ -199,6 +199,8 @@ class Batches:
         return await self._inflight.ask(ref, lambda: self._ask(ref, Priority.QUERY))
 
     async def _recall(self, ref: BatchRef) -> State | None:
+        if self._states.dropped:
+            await self._let_go()
         if not self._archive.may_hold(self.accounts[ref.account], ref):
             return None
         return await self._recalls.ask(ref, lambda: self._read_archive(ref))
@@ -268,7 +270,16 @@ class Batches:
         at_hand = self._states.get(state.ref)  # it may be newer than before the wait
         believed = adopt(at_hand, believed) if at_hand is not None else believed
         self._states.put(believed)
+        if self._states.dropped:
+            await self._let_go()
         return believed
+
+    async def _let_go(self) -> None:
+        """Hand on, oldest first, what there is no room for at hand; nothing is recalled before that is done."""
+        dropped = self._states.dropped
+        while dropped:
+            state = dropped.popleft()
+            await self._archive.dropped(self.accounts[state.ref.account], state, self._freshness.lifetime(state))
 
     def _tell(self, state: State) -> None:
         if self._listener is not None:

@@ -43,13 +43,20 @@ class Keeper(Protocol):
         """The same for a state that was read again and has not changed."""
         ...
 
+    async def dropped(self, account: Account, state: State, lifetime: float) -> None:
+        """Take note that a state, put here before, is no longer held as a record in this process."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of connections."""
         ...
 
 
 class OwnKeeper:
-    """The keeper of a process that is alone: a cache of its own."""
+    """The keeper of a process that is alone: a cache of its own, for what there is no room for as a record.
+
+    What is held as a record anyway is not packed for it: that would take time and memory for nothing.
+    """
 
     is_shared = False
 
@@ -71,14 +78,17 @@ class OwnKeeper:
         """Return None: there are no others."""
         return None
 
-    async def put(self, account: Account, state: State, lifetime: float) -> State:
-        """Keep the state."""
-        await self._cache.set(self._keys.of(account, state.ref), pack(state), lifetime)
+    async def put(self, account: Account, state: State, lifetime: float) -> State:  # noqa: ARG002 - see `dropped`
+        """Return the state: it is held as a record."""
         return state
 
-    async def confirm(self, account: Account, state: State, lifetime: float) -> State:  # noqa: ARG002 - it is kept
-        """Return the state: what has not changed is kept already."""
+    async def confirm(self, account: Account, state: State, lifetime: float) -> State:  # noqa: ARG002 - as above
+        """Return the state."""
         return state
+
+    async def dropped(self, account: Account, state: State, lifetime: float) -> None:
+        """Keep the state."""
+        await self._cache.set(self._keys.of(account, state.ref), pack(state), lifetime)
 
     async def aclose(self) -> None:
         """Close the cache."""

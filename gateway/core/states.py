@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import Final
 
 from adapters.model import BatchRef
@@ -27,6 +27,8 @@ class States:
         self._max_bytes = max_bytes
         self._states: OrderedDict[BatchRef, tuple[State, int]] = OrderedDict()
         self.bytes = 0
+        self.dropped: deque[State] = deque()
+        """What went out for want of room, until somebody takes it."""
 
     def __len__(self) -> int:
         return len(self._states)
@@ -53,5 +55,6 @@ class States:
         self._states[state.ref] = (state, size)
         self.bytes += size
         while len(self._states) > 1 and (len(self._states) > self._max_entries or self.bytes > self._max_bytes):
-            _, (_, freed) = self._states.popitem(last=False)
+            _, (dropped, freed) = self._states.popitem(last=False)
             self.bytes -= freed
+            self.dropped.append(dropped)

@@ -100,6 +100,9 @@ class SharedKeeper:
             return await self.put(account, state, lifetime)
         return state if answer[0] == 1 else self._read(account, state.ref, answer[1]) or state
 
+    async def dropped(self, account: Account, state: State, lifetime: float) -> None:
+        """Nothing: the server has it, or is owed it."""
+
     async def settle(self) -> None:
         """Give the server what it is owed, a few states at a time."""
         before = len(self._owed) + 1
