@@ -46,6 +46,7 @@ class WebSocketTransport:
         crowd.enter(socket)
         try:
             await socket.send({"type": "websocket.accept", "subprotocol": None if dialect is None else dialect.name})
+            _forget(scope)
             if dialect is None:
                 await self._close(socket, Closing(4406, "Subprotocol not acceptable"))
             else:
@@ -80,6 +81,12 @@ class WebSocketTransport:
                 await socket.drop()
         elif socket.ending is Ending.STALLED:
             await socket.drop()
+
+
+def _forget(scope: Scope) -> None:
+    """Thousands of sockets hold nothing of what was said in their handshakes."""
+    for key in ("headers", "subprotocols", "raw_path", "query_string", "server", "state"):
+        scope.pop(key, None)
 
 
 def _shown(scope: Scope) -> Credentials:
