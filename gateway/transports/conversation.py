@@ -77,6 +77,7 @@ class Server:
 class Socket(Live):
     """One socket and the operations on it."""
 
+    is_patient = True
     __slots__ = ("_beat", "_ending", "_push", "_running", "_server", "_shown", "dialect")
 
     def __init__(self, scope: Scope, send: Send, server: Server, dialect: Dialect, shown: Credentials) -> None:

@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from enum import Enum
-from typing import Final
+from typing import ClassVar, Final
 
 from adapters.clock import Clock
 from gateway.engine.stream import Stream
@@ -28,6 +28,10 @@ ABORT: Final = "batch_gateway.abort"
 """The ASGI extension that drops a connection, unsent bytes included. ASGI itself has no word for that."""
 PUSH: Final = "batch_gateway.push"
 """The ASGI extension that sends a text (UTF-8) over a WebSocket at once, without waiting; false where it cannot."""
+
+
+ALWAYS: Final = -1
+"""The turn of what is looked after in every round."""
 
 
 class Ending(Enum):
@@ -56,7 +60,11 @@ class Live:
         "client",
         "ending",
         "started_at",
+        "turn",
     )
+
+    is_patient: ClassVar[bool] = False
+    """Whether it is enough to be looked after once a second: there are thousands of this kind."""
 
     def __init__(self, scope: Scope, send: Send, clock: Clock) -> None:
         task = asyncio.current_task()
@@ -68,6 +76,8 @@ class Live:
         self._asgi_send = send
         self._scope = scope
         self._is_over = False
+        self.turn = ALWAYS
+        """In which rounds of care it has its turn."""
         self.started_at = self.active_at = self._interrupted_at = clock.monotonic()
         self._sending_since: float | None = None
 
@@ -128,7 +138,7 @@ class Live:
             await asyncio.sleep(0)  # the server hears of it in the next round of the loop
 
     def check(self, now: float, limits: TransportLimits) -> None:
-        """Called several times a second; ends what has to end, and insists where it does not."""
+        """Called once a second or more often; ends what has to end, and insists where it does not."""
         if self.ending is not None and not self._is_over and now - self._interrupted_at > limits.close_wait:
             self._interrupt()
         if self._sending_since is not None and now - self._sending_since > limits.send_wait:
@@ -197,7 +207,11 @@ class Crowd:
         self._live: set[Live] = set()
         self._caretaker: asyncio.Task[None] | None = None
         waits = (limits.send_wait, limits.init_wait, limits.body_wait, limits.heartbeat, limits.idle)
-        self._pause = max(0.02, min(0.25, *(wait / 4 for wait in waits)))
+        soon = min(waits) / 4
+        self._pause = max(0.02, min(0.25, soon))
+        self._turns = max(1, int(min(1.0, soon) / self._pause))
+        """Rounds of care in which each of those that are patient has its turn."""
+        self._entered = 0
         drain.listen(self._end_all)
 
     def __len__(self) -> int:
@@ -206,6 +220,9 @@ class Crowd:
     def enter(self, live: Live) -> None:
         """Look after it from now on."""
         self._live.add(live)
+        if live.is_patient:
+            self._entered += 1
+            live.turn = self._entered % self._turns
         if self._caretaker is None or self._caretaker.done():
             self._caretaker = asyncio.get_running_loop().create_task(self._take_care())
 
@@ -225,12 +242,14 @@ class Crowd:
             live.end(Ending.DRAIN)
 
     async def _take_care(self) -> None:
-        idle_rounds = 0
+        idle_rounds = number = 0
         while idle_rounds < 40:
             await self.clock.sleep(self._pause)
             idle_rounds = 0 if self._live else idle_rounds + 1
+            number += 1
+            due = (ALWAYS, number % self._turns)
             now = self.clock.monotonic()
-            for live in list(self._live):
+            for live in [live for live in self._live if live.turn in due]:
                 try:
                     live.check(now, self.limits)
                 except Exception:  # noqa: BLE001  # one that cannot be checked costs the others no care
