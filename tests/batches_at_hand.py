@@ -6,7 +6,7 @@ Nothing moves and nothing is asked again, so that the same operation answers the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -79,19 +79,43 @@ class AtHand:
     async def wait(self, refs: Iterable[BatchRef], timeout: float, *, until_all: bool) -> dict[BatchRef, Look]:  # noqa: ASYNC109
         return {ref: await self.look(ref) for ref in refs}
 
-    async def subscribe(self, refs: Sequence[BatchRef], detail: Detail) -> AsyncGenerator[Update, None]:
-        return self._updates(refs)
+    async def subscribe(self, refs: Sequence[BatchRef], detail: Detail) -> Updates:
+        return Updates(self._updates(refs))
 
-    async def _updates(self, refs: Sequence[BatchRef]) -> AsyncGenerator[Update, None]:
+    def _updates(self, refs: Sequence[BatchRef]) -> Iterator[Update]:
         for ref in refs:
             previous: State | None = None
             for state in self.histories.get(ref, []):
-                await asyncio.sleep(0)
                 yield Update(ref, Reading(state), None, state.version, previous, state.snapshot.is_terminal)
                 previous = state
             look = self.looks.get(ref)
             if look is None or look.error is not None:
                 yield Update(ref, look and look.reading, look and look.error, "0", previous, is_final=True)
+
+
+class Updates:
+    """Stands for a subscription whose updates have to be waited for."""
+
+    def __init__(self, updates: Iterator[Update]) -> None:
+        self._updates = updates
+
+    def __aiter__(self) -> Updates:
+        return self
+
+    async def __anext__(self) -> Update:
+        await asyncio.sleep(0)
+        for update in self._updates:
+            return update
+        raise StopAsyncIteration
+
+    def take(self) -> Update | None:
+        return None
+
+    def listen(self, _listener: object) -> bool:
+        return False
+
+    def leave(self) -> None:
+        self._updates = iter(())
 
 
 @dataclass(frozen=True)
