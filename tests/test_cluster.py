@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Iterable
 
 import pytest
 
+from gateway.core.cluster.believing import PUT
 from gateway.core.updates import Update
-from tests.cluster_world import cluster_world
+from tests.cluster_world import ClusterWorld, Replica, cluster_world
 from tests.core_world import ends_at, ref, trendyol_account
 from tests.test_cluster_faults import step_by_step
 from tests.valkey import need_valkey
@@ -102,7 +103,7 @@ async def test_a_watch_outlives_its_replica_and_its_subscribers() -> None:
 
 async def test_the_work_of_a_dead_replica_is_taken_over_within_the_lease() -> None:
     async with cluster_world(replicas=4, lease=5.0) as world:
-        for index in range(40):
+        for index in range(12):
             world.marketplace.scripts[f"b{index}"] = ends_at(10_000, f"b{index}")
             world.replicas[index % 4].watch(ref(f"b{index}"))
         await world.run(5)
@@ -112,7 +113,7 @@ async def test_the_work_of_a_dead_replica_is_taken_over_within_the_lease() -> No
             killed = living.pop(0)
             killed.life.kill()
             at = world.clock.monotonic()
-            while sum(replica.cluster.status().batches for replica in living) < 40:
+            while sum(replica.cluster.status().batches for replica in living) < 12:
                 await world.run(0.05)
                 assert world.clock.monotonic() - at <= 5.0
             if len(living) > 1:  # and the survivors share it
@@ -225,6 +226,43 @@ async def test_who_takes_the_place_of_the_last_that_died_goes_on_at_once() -> No
         assert seen[-1].is_final
 
 
+async def _an_end_that_did_not_arrive(world: ClusterWorld) -> tuple[Replica, Replica]:
+    """Who has read the end of a batch that nobody is subscribed to and could not tell it, and another replica."""
+    holder, other = world.replicas
+    world.marketplace.scripts["b1"] = ends_at(world.clock.monotonic() + 20, "b1")
+    holder.watch(ref("b1"))
+    await world.run(10)
+    holder.streams[0].cancel()
+    holder.link.loses = PUT
+    while holder.core.watches.is_watched(ref("b1")):
+        await world.run(0.05)
+    return holder, other
+
+
+async def test_an_end_that_did_not_arrive_is_told_again() -> None:
+    async with cluster_world() as world:
+        holder, other = await _an_end_that_did_not_arrive(world)
+        holder.link.loses = None
+        await world.run(2)
+        holder.life.kill()
+        calls = world.marketplace.calls["b1"]
+        reading = await world.do(other.core.batches.get(ref("b1")))
+        assert reading.snapshot.is_terminal
+        assert world.marketplace.calls["b1"] == calls
+
+
+async def test_an_end_that_did_not_arrive_is_read_again_by_whoever_lives_on() -> None:
+    async with cluster_world() as world:
+        holder, other = await _an_end_that_did_not_arrive(world)
+        holder.life.kill()
+        await world.run(5)
+        assert other.core.watches.is_watched(ref("b1"))
+        await world.run(25)
+        known = other.core.batches.at_hand(ref("b1"))
+        assert known is not None
+        assert known.snapshot.is_terminal
+
+
 async def test_a_replica_that_is_started_again_has_its_whole_budget_within_seconds() -> None:
     shop = trendyol_account(limit="12/4s")
     async with cluster_world(shop, replicas=1) as world:
@@ -254,3 +292,23 @@ async def test_what_a_server_that_was_held_up_does_late_keeps_nobody_alive() -> 
         await world.run(1)
         assert other.cluster.status().members == 1
         assert one.cluster.status().away_for > 5
+
+
+async def test_the_share_that_a_forgetful_server_does_not_know_of_is_not_spent() -> None:
+    shop = trendyol_account(limit="12/4s")
+    async with cluster_world(shop, replicas=3) as world:
+        await world.run(20)
+        cut, *others = world.replicas
+        with world.without_server():
+            world.valkey.forget()
+            await world.run(0.3)
+            cut.link.cut(is_cut=True)
+        cut.link.cut(is_cut=True)
+        await world.run(20)
+        shares = [replica.cluster.status().share for replica in world.replicas]
+        assert sum(shares) <= 1.0
+        assert cut.cluster.share() > 0.3
+        cut.link.cut(is_cut=False)
+        await world.run(20)
+        assert [round(replica.cluster.status().share, 2) for replica in others] == [0.33, 0.33]
+        assert others[0].cluster.status().members == 3

@@ -96,6 +96,8 @@ class VirtualLink:
     """Chance that a request, or its answer, is lost."""
     trip: float = 0.001
     frozen: asyncio.Event = field(default_factory=asyncio.Event)
+    loses: Script | None = None
+    """Requests of this kind do not arrive."""
     commands: int = 0
     timeout: float = 0.25
 
@@ -115,6 +117,8 @@ class VirtualLink:
     async def run(self, script: Script, keys: Sequence[str], values: Sequence[Value]) -> Any:
         self.commands += 1
         await self._way()
+        if script is self.loses:
+            await self._time_out()
         if self.valkey.is_held_up:
             self.valkey.later(partial(self.valkey.run, script, keys, values))
             await self._time_out()
