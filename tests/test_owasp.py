@@ -95,6 +95,8 @@ POINTS: dict[str, tuple[str, ...]] = {
     ),
     "Secure configurations: errors tell nothing of the inside": (
         "test_transport_http.py::test_results_with_errors_are_200",
+        "test_unforeseen.py::test_over_http",
+        "test_unforeseen.py::test_over_a_socket_that_goes_on",
     ),
     "Secure configurations: only documents that are trusted, where that is wanted": (
         "test_access_parts.py::test_trusted_documents_and_nothing_else",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from typing import Any, Final, Protocol, cast
 from weakref import WeakValueDictionary
@@ -13,7 +14,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from gateway.engine.documents import CacheBounds, Documents
-from gateway.engine.errors import BAD_USER_INPUT, format_errors, format_refusals, unexpected
+from gateway.engine.errors import BAD_USER_INPUT, format_errors, format_refusals, is_asked_to_end, unexpected
 from gateway.engine.executor import PlainExecutor
 from gateway.engine.operation import NO_VALUES, Operation, Prepared
 from gateway.engine.request import OperationRequest, RequestError, UnknownDocument
@@ -206,6 +207,10 @@ class Engine:
     def _execute(self, start: Callable[[], Any]) -> bytes | Awaitable[bytes]:
         try:
             result = start()
+        except asyncio.CancelledError as error:
+            if is_asked_to_end():
+                raise
+            return _failure(error)
         except Exception as error:  # noqa: BLE001  # whatever it is, the client is answered
             return _failure(error)
         return _encoded(result) if isinstance(result, ExecutionResult) else _finish(result)
@@ -214,6 +219,10 @@ class Engine:
 async def _finish(executing: Awaitable[ExecutionResult]) -> bytes:
     try:
         return _encoded(await executing)
+    except asyncio.CancelledError as error:
+        if is_asked_to_end():
+            raise
+        return _failure(error)
     except Exception as error:  # noqa: BLE001  # whatever it is, the client is answered
         return _failure(error)
 
@@ -227,5 +236,5 @@ def _encoded(result: ExecutionResult) -> bytes:
         return _failure(error)
 
 
-def _failure(error: Exception) -> bytes:
+def _failure(error: BaseException) -> bytes:
     return _encode({"data": None, "errors": [unexpected(error)]})

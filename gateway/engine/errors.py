@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Iterable
@@ -53,6 +54,12 @@ def expected(error: BaseException) -> dict[str, Any] | None:
     if isinstance(error, GraphQLError) and isinstance((error.extensions or {}).get("code"), str):
         return {"message": error.message, "extensions": dict(error.extensions or {})}
     return None
+
+
+def is_asked_to_end() -> bool:
+    """In the handler of a cancellation: whether the task itself is to end. Else something that it waited for did."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def unexpected(error: BaseException, path: object = None) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable
 from functools import partial
 from typing import Any
 
-from gateway.engine.errors import format_exception
+from gateway.engine.errors import format_exception, is_asked_to_end, unexpected
 from gateway.engine.operation import Prepared
 from gateway.engine.request import RequestError
 from gateway.engine.updates import SharedUpdates
@@ -64,6 +65,15 @@ class Stream(AsyncIterator[bytes]):
         return self
 
     async def __anext__(self) -> bytes:
+        try:
+            return await self._advance()
+        except asyncio.CancelledError as error:
+            if is_asked_to_end():
+                raise
+            await self.aclose()
+            raise RequestError([unexpected(error)]) from error
+
+    async def _advance(self) -> bytes:
         if self._source is None:
             self._source = await self._audience.start(self._context)
         try:
