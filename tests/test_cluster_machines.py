@@ -31,7 +31,8 @@ BUSY = 3.0
 LIMIT, CALLS, SECONDS = "20/2s", 20, 2.0
 MOST_OF_ONE = 18
 """Questions about a usual life by one poller, which takes about eleven; two would ask about twice as often."""
-TOGETHER_WITHIN = 45.0
+TOGETHER_WITHIN = 120.0
+"""Seconds: a replica that starts again late is counted beside what it was for a minute; usually three are enough."""
 
 
 @dataclass
@@ -126,6 +127,7 @@ async def test_a_killed_replica_hands_over_within_the_lease(scene: Scene) -> Non
     await asyncio.sleep(0.2)
     killed = time.time()
     victim.end(signal.SIGKILL)
+    victim.start()
     await ends(30, theirs)
     handovers = [gap_after(scene.times_of(one), killed + 0.05) for one in (watched, left)]
     print("handover after SIGKILL, seconds:", [round(one, 2) for one in handovers])
@@ -135,7 +137,6 @@ async def test_a_killed_replica_hands_over_within_the_lease(scene: Scene) -> Non
     seen = len(scene.times_of(left))
     assert await statuses([survivor], left) == ["COMPLETED"]
     assert len(scene.times_of(left)) == seen
-    victim.start()
     await asyncio.to_thread(victim.wait_until_up, "/readyz")
     assert scene.most_calls() <= CALLS
 
