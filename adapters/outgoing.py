@@ -14,6 +14,7 @@ from adapters.body import ACCEPTED
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(rb"[\t -~]*")
 _TARGET: Final = re.compile(rb"[!-~]+")
+_PLAIN: Final = re.compile(r"(https?://[^/?#@]+)((?:/[0-9A-Za-z_~-][0-9A-Za-z_.~-]*)+(?:\?[0-9A-Za-z_.~=&-]+)?)")
 _OURS: Final = ((b"accept-encoding", ACCEPTED.encode()),)
 _DEFAULTS: Final = ((b"user-agent", b"batch-gateway"), (b"accept", b"application/json"))
 _NOTHING: Final = httpx.ByteStream(b"")
@@ -26,20 +27,22 @@ class Outgoing:
     """A request in both of its forms: as bytes for a connection, and for httpx. `repr` shows none of its secrets."""
 
     method: str
-    url: httpx.URL
+    address: str
     headers: Headers = field(repr=False)
     sent: bytes = field(repr=False)
     """All of it, as the marketplace itself gets it."""
-    body: bytes = field(default=b"", repr=False)
-    origin: tuple[bytes, bytes] = field(init=False)
+    origin: tuple[bytes, bytes]
     """Scheme, and host with port: what tells whose connections may carry it."""
+    body: bytes = field(default=b"", repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "origin", (self.url.raw_scheme, self.url.netloc))
+    @property
+    def url(self) -> httpx.URL:
+        """The address, parsed."""
+        return httpx.URL(self.address)
 
     def sent_to_proxy(self, more: Headers) -> bytes:
         """All of it as a proxy gets it that is to fetch it: with the whole address, and headers for the proxy alone."""
-        return _written(self.method, str(self.url).encode("ascii"), (*self.headers, *more), self.body)
+        return _written(self.method, self.address.encode("ascii"), (*self.headers, *more), self.body)
 
     def as_httpx(self) -> httpx.Request:
         """The same for a transport that speaks httpx."""
@@ -61,15 +64,40 @@ def outgoing(request: Request) -> Outgoing:
         *_OURS,
         *(() if request.method == "GET" else ((b"content-length", b"0"),)),
     )
-    return Outgoing(request.method, url, headers, _written(request.method, url.raw_path, headers, b""))
+    sent = _written(request.method, url.raw_path, headers, b"")
+    return Outgoing(request.method, str(url), headers, sent, (url.raw_scheme, url.netloc))
+
+
+class Frame:
+    """What all requests to one host share that differ in their path alone: made once, checked once."""
+
+    __slots__ = ("_made", "_method", "_rest", "_root")
+
+    def __init__(self, method: str, root: str, headers: tuple[tuple[str, str], ...]) -> None:
+        """`root` as `split_plain` gives it. Raises what `outgoing` raises."""
+        self._made = outgoing(Request(method, f"{root}/", dict(headers)))
+        self._root = self._made.address.removesuffix("/")
+        self._method, _, self._rest = self._made.sent.partition(b" / ")
+
+    def to(self, target: str) -> Outgoing:
+        """The request for a path, as `split_plain` gives it."""
+        made = self._made
+        sent = b"%b %b %b" % (self._method, target.encode("ascii"), self._rest)
+        return Outgoing(made.method, self._root + target, made.headers, sent, made.origin)
+
+
+def split_plain(address: str) -> tuple[str, str] | None:
+    """An address as its host and its path; None for one with anything that parsing might change."""
+    found = _PLAIN.fullmatch(address)
+    return (found[1], found[2]) if found is not None else None
 
 
 async def of_httpx(request: httpx.Request) -> Outgoing:
     """The same for a request that httpx made."""
     headers, body = tuple(request.headers.raw), await request.aread()
-    return Outgoing(
-        request.method, request.url, headers, _written(request.method, request.url.raw_path, headers, body), body
-    )
+    url = request.url
+    sent = _written(request.method, url.raw_path, headers, body)
+    return Outgoing(request.method, str(url), headers, sent, (url.raw_scheme, url.netloc), body)
 
 
 def _written(method: str, target: bytes, headers: Headers, body: bytes) -> bytes:

@@ -14,7 +14,7 @@ from adapters.deadline import within
 from adapters.errors import BatchError
 from adapters.fault import fault
 from adapters.incoming import Incoming
-from adapters.outgoing import Outgoing, outgoing
+from adapters.outgoing import Frame, Outgoing, outgoing, split_plain
 from adapters.translation import Party, translate
 from adapters.transport import Transport
 
@@ -23,6 +23,8 @@ _KEPT: Final = frozenset({b"allow", b"content-language", b"content-type", b"date
 _CODING: Final = frozenset({b"content-encoding", b"content-length"})
 _REMEMBERED: Final = 4_096
 """Requests of an account that are kept as they were made; each takes about a kilobyte."""
+_FRAMES: Final = 16
+"""The same for what its requests share."""
 
 
 class Wire:
@@ -34,7 +36,8 @@ class Wire:
         self._clock = clock
         self._exchanged = transport.exchange if isinstance(transport, Transport) else partial(_through_httpx, transport)
         # a poll asks the same again, and making a request costs a good part of a call
-        self._outgoing = lru_cache(_REMEMBERED)(_outgoing)
+        self._outgoing = lru_cache(_REMEMBERED)(self._made)
+        self._frame = lru_cache(_FRAMES)(Frame)
 
     async def send(
         self, request: Request, seconds: float, most: int, known: Answer | None = None
@@ -53,6 +56,13 @@ class Wire:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._transport.aclose()
+
+    def _made(self, method: str, address: str, headers: tuple[tuple[str, str], ...]) -> Outgoing:
+        plain = split_plain(address)
+        if plain is None:
+            return outgoing(Request(method, address, dict(headers)))
+        root, target = plain
+        return self._frame(method, root, headers).to(target)
 
     async def _exchange(self, request: Request, most: int, known: Answer | None) -> Answer:
         call = self._outgoing(request.method, request.url, tuple(request.headers.items()))
@@ -80,10 +90,6 @@ async def _taken(answer: Incoming, most: int) -> bytes:
         return await read_body(body, coding, headers.get("content-length"), most)
     finally:
         await body.aclose()
-
-
-def _outgoing(method: str, url: str, headers: tuple[tuple[str, str], ...]) -> Outgoing:
-    return outgoing(Request(method, url, dict(headers)))
 
 
 def _headers(answer: Incoming, wanted: frozenset[bytes]) -> dict[str, str]:

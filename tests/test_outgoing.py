@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from adapters.base import Request
-from adapters.outgoing import of_httpx, outgoing
+from adapters.outgoing import Frame, of_httpx, outgoing, split_plain
 from adapters.transport import AiohttpTransport, transports
 from adapters.upstream import UpstreamLimits
 from tests.chaos_server import Call, ChaosServer
@@ -71,6 +71,46 @@ def test_an_address_becomes_one_word_or_is_refused(path: str) -> None:
         return
     assert made.sent.split(b"\r\n")[0].count(b" ") == 2
     assert made.sent.count(b"\r\n") == 6
+
+
+PLAIN = [
+    "http://market.test/b1",
+    "HTTP://market.test/b1",
+    "https://Market.Test:443/a/b-1_~.x/2026.01?page=2&size=100",
+    "http://127.0.0.1:80/a/b",
+    "http://[::1]:8080/a/b",
+    "http://m\u00fcnchen.test/a",
+]
+OTHERS = [
+    "http://market.test",
+    "http://market.test/",
+    "http://market.test/a/",
+    "http://market.test/a//b",
+    "http://market.test/../a",
+    "http://market.test/a/./b",
+    "http://market.test/a%2Fb%20c",
+    "http://market.test/a?b=c%20d#e",
+    "http://market.test/a b",
+    "http://user:planted@market.test/a",
+]
+
+
+@pytest.mark.parametrize("address", [*PLAIN, *OTHERS])
+def test_a_request_made_from_what_others_shared_is_the_same(address: str) -> None:
+    headers = (("X-Key", "k"), ("Accept", "text/plain"))
+    plain = split_plain(address)
+    assert (plain is not None) == (address in PLAIN and address.startswith("http"))
+    if plain is not None:
+        made, whole = Frame("GET", plain[0], headers).to(plain[1]), outgoing(Request("GET", address, dict(headers)))
+        for name in ("method", "address", "url", "headers", "sent", "origin", "body"):
+            assert getattr(made, name) == getattr(whole, name)
+
+
+def test_a_port_that_is_none_is_refused_for_every_path_alike() -> None:
+    with pytest.raises(httpx.InvalidURL):
+        outgoing(Request("GET", "http://market.test:x/b1", {}))
+    with pytest.raises(httpx.InvalidURL):
+        Frame("GET", "http://market.test:x", ())
 
 
 def test_secrets_are_not_shown() -> None:
