@@ -23,6 +23,8 @@ from adapters.model import BatchRef
 from adapters.registry import ADAPTERS
 from adapters.upstream import UpstreamLimits
 from gateway.compiled.answers import SharedAnswers
+from gateway.compiled.makings import Makings
+from gateway.compiled.notes import Notes
 from gateway.compiled.plans import Plans
 from gateway.core.accounts import Scope
 from gateway.core.assembly import CoreSettings, open_core
@@ -245,6 +247,43 @@ async def test_nothing_is_left_of_answers_that_end() -> None:
         one = subject.answers.bytes
         await subject.ask(id="b-1")
         assert (len(subject.answers), subject.answers.bytes) == (1, one)
+
+
+async def test_many_who_ask_at_once_cost_one_execution() -> None:
+    async with asking() as (subject, _):
+        answers = await asyncio.gather(*(subject.ask(id="done-b-1") for _ in range(50)))
+        assert len({id(answer) for answer in answers}) == 1
+        assert subject.counts == (49, 1)
+
+
+async def test_an_answer_that_cannot_be_shared_is_made_by_everybody() -> None:
+    async with asking() as (subject, _):
+        answers = await asyncio.gather(*(subject.ask(id="unknown") for _ in range(5)))
+        assert answers == [await subject.ask_plainly(id="unknown")] * 5
+        assert subject.counts == (0, 5)
+
+
+async def test_who_waits_for_one_that_leaves_is_answered_all_the_same() -> None:
+    async with asking() as (subject, _):
+        first, *others = (asyncio.ensure_future(subject.ask(id="done-b-1")) for _ in range(4))
+        await asyncio.sleep(0)
+        first.cancel()
+        assert len(set(await asyncio.gather(*others))) == 1
+        assert b"COMPLETED" in await subject.ask(id="done-b-1")
+
+
+async def test_nobody_waits_long_for_another() -> None:
+    makings, notes, later = Makings(), Notes(), asyncio.get_running_loop().create_future()
+    leading = asyncio.ensure_future(makings.lead("key", notes, later, bytes.upper))
+    await asyncio.sleep(0)
+    done = makings.of("key")
+    assert done is not None
+    async with asyncio.timeout(5):
+        await done.wait()
+    assert makings.of("key") is None
+    later.set_result(b"late")
+    assert await leading == b"LATE"
+    assert len(makings) == 0
 
 
 async def test_one_large_answer_does_not_empty_the_room() -> None:

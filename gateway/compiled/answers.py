@@ -7,10 +7,12 @@ Answers with errors, with states that are not fresh, or with anything but readin
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Final, NamedTuple
 
+from gateway.compiled.makings import Makings
 from gateway.compiled.notes import Notes, Shown, noting, token_of
 from gateway.core.batches import Batches
 from gateway.engine.operation import Operation, Prepared
@@ -52,6 +54,7 @@ class SharedAnswers:
         self._max_bytes = max_bytes
         self._at_once = at_once
         self._asked: set[int] = set()
+        self._makings = Makings()
         self._kept: OrderedDict[_Key, _Answer] = OrderedDict()
         self._operations: Counter[Operation] = Counter()
         self.bytes = 0
@@ -67,6 +70,19 @@ class SharedAnswers:
         if (found := self.at_hand(asked, context)) is not None:
             return found
         key = (*asked, self._share(context))
+        if (made_elsewhere := self._makings.of(key)) is not None:
+            return self._join(made_elsewhere, prepared, context, make)
+        return self._make(key, prepared, context, make)
+
+    async def _join(self, made_elsewhere: asyncio.Event, prepared: Prepared, context: Context, make: Make) -> bytes:
+        await made_elsewhere.wait()
+        asked = prepared.identity()
+        if (found := self.at_hand(asked, context)) is not None:
+            return found
+        made = self._make((*asked, self._share(context)), prepared, context, make)
+        return made if isinstance(made, bytes) else await made
+
+    def _make(self, key: _Key, prepared: Prepared, context: Context, make: Make) -> bytes | Awaitable[bytes]:
         self._drop(key)
         self.misses += 1
         if not self._is_wanted(key):
@@ -75,7 +91,7 @@ class SharedAnswers:
         made = make(prepared, noting(context, notes))
         if isinstance(made, bytes):
             return self._keep(key, notes, made, context.batches)
-        return self._finish(key, notes, made, context.batches)
+        return self._makings.lead(key, notes, made, lambda made: self._keep(key, notes, made, context.batches))
 
     def at_hand(self, asked: Asked, context: Context) -> bytes | None:
         """The answer that is kept, where it may be sent."""
@@ -90,9 +106,6 @@ class SharedAnswers:
     def holds(self, asked: Asked, context: Context) -> bool:
         """True where an answer is kept, whether it may be sent now or not."""
         return (*asked, self._share(context)) in self._kept
-
-    async def _finish(self, key: _Key, notes: Notes, making: Awaitable[bytes], batches: Batches) -> bytes:
-        return self._keep(key, notes, await making, batches)
 
     def _keep(self, key: _Key, notes: Notes, encoded: bytes, batches: Batches) -> bytes:
         answer = _Answer(encoded, tuple(notes.shown if len(notes.shown) == 1 else dict.fromkeys(notes.shown)))

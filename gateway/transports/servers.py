@@ -20,7 +20,7 @@ from websockets.http11 import Request
 
 from gateway.transports.limits import TransportLimits
 from gateway.transports.live import ABORT
-from gateway.transports.repeated import SENT, AtOnce, Sent, split
+from gateway.transports.repeated import LARGEST, SENT, AtOnce, Sent, split
 
 _TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n",
@@ -105,12 +105,20 @@ class HttpProtocol(HttpToolsProtocol):
         if self._is_free():
             answer = cast("Any", self).at_once(self.client[0], *found)
             if answer is not None:
-                self.transport.write(b"".join((STATUS_LINE[200], *self._own_lines(), answer[0], b"\r\n", answer[1])))
+                self._write(*answer)
                 self.server_state.total_requests += 1
                 self._answered_at = self.loop.time()
                 return True
         self._sent = Sent(self.client[0], *found)
         return False
+
+    def _write(self, headers: bytes, body: bytes) -> None:
+        head = b"".join((STATUS_LINE[200], *self._own_lines(), headers, b"\r\n"))
+        if len(body) > LARGEST:
+            self.transport.write(head)
+            self.transport.write(body)
+        else:
+            self.transport.write(head + body)
 
     def _is_free(self) -> bool:
         cycle: Any = self.cycle
