@@ -17,6 +17,7 @@ from gateway.access.tokens import digest
 from gateway.app import Gateway, create_app
 from gateway.sandbox.accounts import sandbox_accounts
 from gateway.settings import Settings, make_settings
+from gateway.transports.servers import http_protocol
 from tests.live_server import serve
 
 PROTOCOL: Any = "graphql-transport-ws"
@@ -111,7 +112,9 @@ def code(answer: httpx.Response) -> str:
 @contextmanager
 def running(given: Settings) -> Iterator[Running]:
     """The gateway with these settings."""
-    world = Running(create_app(given))
-    with serve(world, given.limits, lifespan="on", ws_max_size=given.limits.frame) as (host, port):
+    app = create_app(given)
+    world = Running(app)
+    protocol = http_protocol(given.limits, app.at_once)
+    with serve(world, given.limits, http=protocol, lifespan="on", ws_max_size=given.limits.frame) as (host, port):
         world.url = f"http://{host}:{port}"
         yield world
