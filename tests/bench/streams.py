@@ -56,6 +56,8 @@ class Stay:
     """From a change being read to its last delivery: the slowest batch, median of the changes. None: not all heard."""
     at_once: float | None
     """The same with all batches' changes read in one moment."""
+    delivery: float | None
+    """Processor time of the server for one of these deliveries, reading the changes included."""
 
 
 class Visit:
@@ -82,10 +84,12 @@ class Visit:
         calls, cpu = await self._be_idle()
         came += first
         times = [await self._change(came, ask=False) for _ in range(_TOUCHES)]
+        before = cpu_seconds(self._pid)
         at_once = [await self._change(came, ask=True) for _ in range(_TOUCHES)] if is_ours else [None]
+        delivery = (cpu_seconds(self._pid) - before) / _TOUCHES / came if is_ours and came else None
         stayed = came - self._audience.lost
         await self._audience.leave()
-        return Stay(came, stayed, arrival, kilobytes, calls, cpu, _median(times), _median(at_once))
+        return Stay(came, stayed, arrival, kilobytes, calls, cpu, _median(times), _median(at_once), delivery)
 
     async def _be_idle(self) -> tuple[float, float]:
         await asyncio.to_thread(self._upstream.reset)
@@ -144,7 +148,8 @@ def report(plan: Plan, upstream: Upstream, ours: Counts = (2_000, 10_000), plain
         with start(upstream.url) as server:
             found = stay(server, upstream, count, 5 * plan.seconds, asks=name == OURS)
             rows.append(_row(name, count, found))
-    columns = ["", "subscribers", "came", "stayed", "all in s", "KB each", "calls/s", "CPU %", "told ms", "at once ms"]
+    columns = ["", "subscribers", "came", "stayed", "all in s", "KB each", "calls/s", "CPU %"]
+    columns += ["told ms", "at once ms", "CPU µs"]
     print(markdown(f"Subscriptions to {BATCHES} batches over graphql-transport-ws", columns, rows))
 
 
@@ -160,6 +165,7 @@ def _row(name: str, count: int, found: Stay) -> list[str]:
         f"{found.cpu * 100:.0f}",
         _milliseconds(found.told),
         _milliseconds(found.at_once),
+        "-" if found.delivery is None else f"{found.delivery * 1e6:.0f}",
     ]
 
 
