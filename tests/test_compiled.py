@@ -170,6 +170,15 @@ async def test_an_operation_is_compiled_when_it_comes_again() -> None:
         assert subject.counts == expected
 
 
+async def test_an_operation_with_a_large_answer_is_compiled_at_once(hand: Hand) -> None:
+    subject = Subject(build_schema(), after=1, context=hand.context())
+    text = 'query($n: Int!) { trendyolBatch(id: "done-demo") { items(first: $n) { nodes { index key status } } } }'
+    await subject.answer(text, n=100)
+    assert subject.counts == (1, 0, 0)
+    await subject.answer(text.replace("index", "title"), n=1000)
+    assert subject.counts == (1, 1, 0)
+
+
 async def test_mutations_and_other_directives_have_no_plan() -> None:
     subject = Subject()
     assert await subject.answer("mutation { touch }") == b'{"data":{"touch":"touched"}}'

@@ -23,6 +23,8 @@ from gateway.engine.operation import NO_VALUES, Operation, Prepared
 
 _VARIANTS: Final = 16
 """Plans of one operation at most: each setting of the variables that `@skip` and `@include` hang on needs its own."""
+_COSTLY: Final = 2_000
+"""An operation whose answer could hold as many values is compiled at once: graphql-core would take 10 ms for them."""
 _KEY: Final = "plans"
 _COERCION: Final = "coercion"
 
@@ -30,7 +32,8 @@ _COERCION: Final = "coercion"
 class Plans:
     """Plans of operations, kept with them. An operation is compiled once it has run `after` times without a plan.
 
-    Compiling takes as long as a few small answers without: it is not done for an operation that is sent only once.
+    Compiling takes as long as a few small answers without: it is not done for an operation that is sent only once,
+    unless its answer could be so large that compiling is the smaller part.
     Encoded members of lists that last are kept within `pieces` bytes.
     """
 
@@ -76,7 +79,8 @@ class Plans:
         if not isinstance(kept, KeptPlans):
             kept = operation.memo[_KEY] = KeptPlans(self._deciding(operation))
         kept.runs += 1
-        plan = self._plan(kept, operation, prepared.values) if kept.runs > self._after else None
+        is_worth_it = kept.runs > self._after or operation.cost.of(prepared.values.coerced) >= _COSTLY
+        plan = self._plan(kept, operation, prepared.values) if is_worth_it else None
         if plan is None:
             self.counts.unplanned += 1
             return None
