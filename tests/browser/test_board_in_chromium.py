@@ -15,6 +15,7 @@ import pytest
 
 from gateway.cli.cells import cell, neutral
 from tests.browser.boards import AXE, HOW, card, module, new_id, open_board, paste, violations, wait_for_end
+from tests.browser.take_screenshots import IMAGES, take
 from tests.needs import need
 
 if TYPE_CHECKING:
@@ -362,3 +363,11 @@ def test_narrow_screens_need_no_sideways_scrolling(browser: Browser, gateway: st
         "(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)(document.querySelector('#details'))"
     )
     context.close()
+
+
+def test_the_pictures_on_the_pages_are_taken_of_the_board(browser: Browser, gateway: str, tmp_path: Path) -> None:
+    take(browser, gateway, tmp_path, under_way=0)
+    taken = {path.name for path in tmp_path.iterdir()}
+    assert taken == {path.name for path in IMAGES.iterdir()}
+    pages = [IMAGES.parent.parent / "README.md", *IMAGES.parent.glob("*.md")]
+    assert set(re.findall(r"img/([\w-]+\.png)", "".join(path.read_text(encoding="utf-8") for path in pages))) <= taken

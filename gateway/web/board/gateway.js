@@ -18,6 +18,7 @@ export class Gateway extends EventTarget {
   #failures = 0;
   #timer = 0;
   #asking = false;
+  #isStale = false;
 
   constructor(api) {
     super();
@@ -25,8 +26,9 @@ export class Gateway extends EventTarget {
     document.addEventListener('visibilitychange', () => !document.hidden && this.ask());
   }
 
-  /** Asks now, and then from time to time while somebody looks. */
+  /** Asks now, and then from time to time while somebody looks. What is under way may have begun with an older token. */
   async ask() {
+    this.#isStale = this.#asking;
     if (this.#asking) return;
     this.#asking = true;
     clearTimeout(this.#timer);
@@ -42,6 +44,7 @@ export class Gateway extends EventTarget {
     }
     this.#asking = false;
     tell(this, 'changed');
+    if (this.#isStale) return this.ask();
     const isOver = document.hidden || this.trouble instanceof Unauthorized;
     if (!isOver) this.#timer = setTimeout(() => this.ask(), Math.min(LONGEST, EVERY * 1.5 ** this.#failures));
   }

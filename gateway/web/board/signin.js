@@ -31,13 +31,13 @@ export class SignIn {
   #ask(words) {
     const hadToken = Boolean(this.session.token);
     this.session.forget();
-    if (hadToken || !this.#dialog.open) {
-      setText(byId('sign-in-why'), hadToken ? this.language.say('signIn.refused', words) : '');
-    }
+    this.show();
+    // another question without a token was answered: what is being typed stays
+    if (this.#dialog.open && !hadToken) return;
+    setText(byId('sign-in-why'), hadToken ? this.language.say('signIn.refused', words) : '');
     this.#token.value = '';
     if (!this.#dialog.open) this.#dialog.showModal();
     this.#token.focus();
-    this.show();
   }
 
   #submit(event) {
