@@ -73,13 +73,13 @@ async def test_who_is_due_a_moment_later_is_asked_in_the_same_breath() -> None:
         made.add(ref("first"), born=1.0, read=1.0, is_attended=True)
         await clock.advance(0.02)
         made.add(ref("close"), born=1.02, read=1.02, is_attended=True)
-        await clock.advance(0.03)
-        made.add(ref("later"), born=1.05, read=1.05, is_attended=True)
+        await clock.advance(0.08)
+        made.add(ref("later"), born=1.1, read=1.1, is_attended=True)
         await clock.advance(FIRST)
         assert polls.asked == [
             ("first", pytest.approx(1.0 + FIRST)),
             ("close", pytest.approx(1.0 + FIRST)),
-            ("later", pytest.approx(1.05 + FIRST)),
+            ("later", pytest.approx(1.1 + FIRST)),
         ]
 
 

@@ -23,9 +23,9 @@ from gateway.core.turns import Turns
 
 log = logging.getLogger(__name__)
 
-_TOGETHER: Final = 0.03
-"""Seconds by which whoever is due next is asked early where somebody is asked anyway: waking up costs as much as
-asking. It is less than the jitter of all but the shortest gaps."""
+_TOGETHER: Final = 0.05
+"""Seconds by which whoever is due next is asked early where somebody is asked anyway: waking up for one costs as much
+as asking for another. It is less than the jitter of all but the shortest gaps."""
 _TICK: Final = 0.001
 """Seconds by which a timer may ring early."""
 
