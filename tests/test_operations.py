@@ -221,3 +221,15 @@ async def test_deliveries_let_others_have_their_turn() -> None:
     herald.call(Slow(herald, log))
     await asyncio.sleep(0)
     assert len(log) == 61
+
+
+@pytest.mark.parametrize(("limits", "rounds"), [(TransportLimits(), 4), (TransportLimits(send_wait=0.4), 1)])
+async def test_quiet_sockets_are_looked_at_once_a_second_or_as_often_as_limits_need(
+    limits: TransportLimits, rounds: int
+) -> None:
+    edge = Edge(limits, pushes=True)
+    wires = await resting(edge, count=8)
+    turns = sorted(live.turn for live in edge.endpoint._crowd._live)
+    assert turns == sorted(number % rounds for number in range(8))
+    for wire in wires:
+        await wire.leave()
