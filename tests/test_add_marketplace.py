@@ -36,7 +36,7 @@ QUERY = '''{
     ... on HarbourBatch { pier items(status: FAILED) { nodes { key ... on HarbourItem { price } } } }
   }
   harbourBatch(id: "done-n2-2") { outcome }
-  marketplaces { marketplace sources }
+  marketplaces { marketplace title sources }
 }'''
 
 with demo_gateway() as url:
@@ -50,7 +50,7 @@ assert (batch["itemCount"], batch["failedCount"]) == (8, 2), batch
 assert {group["code"] for group in batch["failureSummary"]} == {None, "PAPERS_MISSING"}, batch
 assert [node["price"] for node in batch["items"]["nodes"]] == ["12.5", "99.9"], batch
 assert answer["data"]["harbourBatch"]["outcome"] == "SUCCEEDED", answer
-assert {"marketplace": "HARBOUR", "sources": ["HARBOUR"]} in answer["data"]["marketplaces"], answer
+assert {"marketplace": "HARBOUR", "title": "Harbour", "sources": ["HARBOUR"]} in answer["data"]["marketplaces"], answer
 """
 
 
