@@ -36,7 +36,8 @@ test: $(READY_TEST)
 	$(BIN)/python -m pytest -n 2 -q -m "not slow"
 
 slow: $(READY_TEST)
-	$(BIN)/python -m pytest -q -m slow --ignore tests/test_bench.py
+	$(BIN)/python -m pytest -q -m slow --ignore tests/test_bench.py --ignore tests/browser
+	$(BIN)/python -m pytest -q -m slow -n 2 --dist loadfile tests/browser
 
 # what measures: wants a machine of its own
 machines: $(READY_TEST)
