@@ -108,7 +108,10 @@ class Visit:
         if not await self._audience.heard(count, _HEARING):
             return None
         told = await asyncio.to_thread(self._upstream.told)
-        return max(heard - told[self._audience.ids[number]] for number, heard in self._audience.last.items())
+        heard = {self._audience.ids[number]: when for number, when in self._audience.last.items()}
+        if not heard.keys() <= told.keys():
+            return None  # what came was still the change before
+        return max(when - told[batch] for batch, when in heard.items())
 
     def _ask_for_all(self) -> None:
         body = QUESTIONS.many(self._audience.ids).replace(b"(refs: $refs)", b"(refs: $refs, maxAge: 0)")
