@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, Union, cast, get_args, get_origin
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, TomlConfigSettingsSource
 
@@ -116,7 +116,8 @@ class Environment(PydanticBaseSettingsSource):
             raise _Refused("is not a single value: set it in the file")
         adapter: TypeAdapter[Any] = TypeAdapter(field.rebuild_annotation())
         try:
-            return adapter.dump_python(adapter.validate_strings(value), mode="json")
+            read = adapter.validate_strings(value)
+            return value if isinstance(read, SecretStr) else adapter.dump_python(read, mode="json")
         except ValidationError as error:
             raise _Refused("; ".join(words for _, words in findings(error, model))) from None
 
