@@ -7,10 +7,9 @@ Grounds: [page] https://developers.trendyol.com/docs/toplu-i̇şlem-kontrolü-ge
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -255,8 +254,7 @@ _ENVELOPE: Final = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
+class _Opened(NamedTuple):
     """An answer's own members, its items if they are listed, and its text."""
 
     members: dict[str, Raw]
@@ -269,8 +267,8 @@ def _open(answer: Answer) -> _Opened:
         found, body = decoding.decode(answer.body, _ANSWER)
     except decoding.UNREADABLE:
         return _open_unusual(answer)
-    pieces = ((key, getattr(found, name)) for name, key in _ENVELOPE)
-    return _Opened({key: piece for key, piece in pieces if piece}, found.items, body)
+    members = {key: piece for name, key in _ENVELOPE if (piece := getattr(found, name))}
+    return _Opened(members, found.items, body)
 
 
 def _open_unusual(answer: Answer) -> _Opened:

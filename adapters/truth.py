@@ -6,14 +6,13 @@ The rules and their grounds are told in docs/truth.md, row by row.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from adapters.model import NO_COUNTS, TERMINAL, Counts, ItemHead, ItemStatus, Outcome, Status
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     """Listed items by where they stand."""
 
     succeeded: int = 0
@@ -32,8 +31,7 @@ class Tally:
         return bool(self.pending or self.unknown)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What follows from a status and its items."""
 
     counts: Counts
