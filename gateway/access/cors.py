@@ -23,6 +23,11 @@ class Cors:
     def __init__(self, origins: Iterable[str]) -> None:
         self._origins = frozenset(origin.lower().encode("latin-1", "replace") for origin in origins)
 
+    @property
+    def is_used(self) -> bool:
+        """False where no page of another origin may ask, and nothing is said about it."""
+        return bool(self._origins)
+
     def is_preflight(self, method: str, headers: Mapping[bytes, bytes]) -> bool:
         """Whether a browser asks what a page may send."""
         return method == "OPTIONS" and b"origin" in headers and b"access-control-request-method" in headers

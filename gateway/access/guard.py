@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 from gateway.access.cors import Cors
@@ -23,23 +23,28 @@ class Guard:
     def admit(self, scope: Scope, send: Send) -> tuple[Scope, Send]:
         """The scope as it is to be believed, and a `send` that adds what answers lack."""
         scope = self._proxies.resolve(scope)
-        more = self._cors.headers(header_map(scope["headers"]))
+        more = self._more(scope)
 
-        async def guarding(message: Message) -> None:
+        def guarding(message: Message) -> Awaitable[None]:
             if message["type"] in _STARTS:
                 message["headers"] = guarded(message.get("headers", ()), more, is_tls=is_tls(scope))
-            await send(message)
+            return send(message)
 
         return scope, guarding
 
     def headers(self, scope: Scope, headers: Sequence[Header]) -> list[Header]:
         """The headers of an answer with what they lack; `scope` is the one that was admitted."""
-        return guarded(headers, self._cors.headers(header_map(scope["headers"])), is_tls=is_tls(scope))
+        return guarded(headers, self._more(scope), is_tls=is_tls(scope))
+
+    def _more(self, scope: Scope) -> Sequence[Header]:
+        return self._cors.headers(header_map(scope["headers"])) if self._cors.is_used else ()
 
     async def is_preflight(self, scope: Scope, send: Send) -> bool:
         """Answer a browser that asks what a page may send; False for any other request."""
+        if scope["type"] != "http" or scope["method"] != "OPTIONS":
+            return False
         headers = header_map(scope["headers"])
-        if scope["type"] != "http" or not self._cors.is_preflight(scope["method"], headers):
+        if not self._cors.is_preflight(scope["method"], headers):
             return False
         await send({"type": "http.response.start", "status": 204, "headers": [*self._cors.preflight(headers)]})
         await send({"type": "http.response.body", "body": b""})
