@@ -263,13 +263,15 @@ async def test_the_rest_of_a_body_is_no_request(sandbox: str) -> None:
 async def test_a_connection_that_is_used_stays_open(sandbox: str) -> None:
     async with gateway(settings_of(sandbox)) as app:
         connection = Connection(app)
-        connection.protocol.timeout_keep_alive = 0.1  # type: ignore[assignment]
+        protocol: Any = connection.protocol
         await warm(connection, asking())
-        for _ in range(8):
-            await asyncio.sleep(0.03)
-            await connection.send(asking())
+        protocol.timeout_keep_alive_task.cancel()
+        protocol.timeout_keep_alive = 60
+        protocol.timeout_keep_alive_handler()  # as the timer does that was set with the last answer of the usual way
         assert not connection.wire.is_closed
-        await asyncio.sleep(0.25)
+        protocol.timeout_keep_alive_task.cancel()
+        protocol.timeout_keep_alive = 0
+        protocol.timeout_keep_alive_handler()
         assert connection.wire.is_closed
 
 
