@@ -16,7 +16,7 @@ from tests.demo_gateway import demo_gateway
 from tests.needs import need
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page, WebSocket
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocket
 
 # What Chromium would do by itself is switched off, and no name resolves: only the loopback address is reached.
 FLAGS = [
@@ -46,11 +46,15 @@ class Visit:
         self.page.on("websocket", self._opened)
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
+        self.page.on("requestfailed", self._failed)
 
     def _opened(self, socket: WebSocket) -> None:
         self.sockets.append(socket)
         self.asked.append(socket.url)
+
+    def _failed(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the page was left before its answer came
+            self.complaints.append(f"failed: {request.url}: {request.failure}")
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
