@@ -14,9 +14,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install -c .cons
 READY := $(VENV)/.ready
 READY_TEST := $(VENV)/.ready-test
 READY_DEV := $(VENV)/.ready-dev
+COMPUTING := $(patsubst %,tests/test_%.py,add_marketplace cluster_faults compiled_answers compiled_differential \
+	compiled_variables core_schedules repeats schedules simulation)
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster venv dev test slow machines lint types bench ci clean
+.PHONY: help run run-cluster venv dev test slow slow-computing slow-processes slow-browser machines lint types bench ci clean
 
 help:
 	@grep -E '^#   ' Makefile | sed 's/^#   //'
@@ -35,8 +37,16 @@ dev: $(READY_DEV)
 test: $(READY_TEST)
 	$(BIN)/python -m pytest -n 2 -q -m "not slow"
 
-slow: $(READY_TEST)
-	$(BIN)/python -m pytest -q -m slow --ignore tests/test_bench.py --ignore tests/browser
+# the long tests: what computes, two at a time; what starts processes and looks at clocks; what drives a browser
+slow: slow-computing slow-processes slow-browser
+
+slow-computing: $(READY_TEST)
+	$(BIN)/python -m pytest -q -m slow -n 2 --maxschedchunk 1 $(COMPUTING)
+
+slow-processes: $(READY_TEST)
+	$(BIN)/python -m pytest -q -m slow $(addprefix --ignore ,$(COMPUTING) tests/test_bench.py tests/browser)
+
+slow-browser: $(READY_TEST)
 	$(BIN)/python -m pytest -q -m slow -n 2 --dist loadfile tests/browser
 
 # what measures: wants a machine of its own
