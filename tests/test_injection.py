@@ -206,3 +206,13 @@ def test_ids_stay_within_their_part_of_a_marketplaces_path() -> None:
                 assert "INTERNAL" not in answer.text
             assert set(asked) == expected, source
             asked.clear()
+
+
+def test_the_text_of_an_error_writes_no_line_of_its_own() -> None:
+    error = ValueError("x\n12:00:00.000 ERROR   faked.event")
+    record = logging.LogRecord("gateway.x", logging.ERROR, "x.py", 1, "engine.failed", None, (type(error), error, None))
+    told = PrettyFormatter(has_colours=False).format(record)
+    first, *others = told.splitlines()
+    assert "engine.failed" in first
+    assert all(line.startswith("    ") for line in others)
+    assert not FAKED.search(told)

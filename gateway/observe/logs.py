@@ -97,7 +97,10 @@ class PrettyFormatter(logging.Formatter):
         line = " ".join(
             filter(None, (self._paint("2", at), level, f"{event:<22}" if pairs or words else event, words, pairs))
         )
-        return f"{line}\n{_lines(self.formatException(record.exc_info))}" if record.exc_info else line
+        if not record.exc_info:
+            return line
+        # set in, so that no line of an error's own text passes for one of the log
+        return f"{line}\n{_lines(self.formatException(record.exc_info), '    ')}"
 
     def _paint(self, colour: str, text: str) -> str:
         return f"\033[{colour}m{text}\033[0m" if self._has_colours else text
@@ -137,6 +140,6 @@ def _value(value: object) -> str:
     return f'"{text}"' if " " in text or not text else text
 
 
-def _lines(text: str) -> str:
+def _lines(text: str, before: str = "") -> str:
     """Several lines of foreign text, each escaped."""
-    return "\n".join(shown(line, _WORDS) for line in text.splitlines())
+    return "\n".join(f"{before}{shown(line, _WORDS)}" for line in text.splitlines())
