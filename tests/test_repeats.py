@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from adapters.clock import Clock
 from gateway.app import Gateway, create_app
 from gateway.sandbox.accounts import sandbox_accounts
 from gateway.sandbox.app import create_sandbox
@@ -22,6 +23,8 @@ from gateway.transports.limits import TransportLimits
 from gateway.transports.servers import HttpProtocol, http_protocol
 from tests.access_world import client
 from tests.live_server import serve
+from tests.test_access_jwt import RSA, SETTINGS, public, token
+from tests.virtual_clock import VirtualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -133,8 +136,8 @@ def settings_of(sandbox: str, **more: Any) -> Settings:
 
 
 @asynccontextmanager
-async def gateway(settings: Settings) -> AsyncGenerator[Gateway]:
-    app = create_app(settings)
+async def gateway(settings: Settings, clock: Clock | None = None) -> AsyncGenerator[Gateway]:
+    app = create_app(settings, clock)
     events: asyncio.Queue[Any] = asyncio.Queue()
     told: asyncio.Queue[Any] = asyncio.Queue()
     running = asyncio.ensure_future(app({"type": "lifespan"}, events.get, told.put))
@@ -172,6 +175,16 @@ async def test_who_is_out_stays_out(sandbox: str) -> None:
         await app.reload(settings_of(sandbox, clients=[client("second", TOKENS[1], "idefix-demo")]))
         assert b" 401 " in await connection.send(asking())
         assert b"UNKNOWN_ACCOUNT" in await other.send(asking(token=TOKENS[1]))
+
+
+async def test_a_token_ends_with_its_term(sandbox: str) -> None:
+    clock, keys = VirtualClock(), json.dumps({"keys": [public(RSA, "a")]})
+    issuer = {"jwks": keys, "issuer": SETTINGS.issuer, "audience": SETTINGS.audience}
+    async with gateway(settings_of(sandbox, auth={"jwt": issuer}), clock) as app:
+        connection, asked = Connection(app), asking(token=token(accounts=["trendyol-demo"]))
+        await warm(connection, asked)
+        await clock.advance(92)  # a minute, and what clocks may differ by
+        assert b" 401 " in await connection.send(asked)
 
 
 async def test_nobody_is_answered_with_anothers_head(sandbox: str) -> None:
