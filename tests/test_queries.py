@@ -196,7 +196,8 @@ async def test_a_global_id_leads_back_to_its_batch() -> None:
 
 
 async def test_marketplaces_are_what_the_client_may_use() -> None:
-    query = "{ marketplaces { marketplace title sources retention accounts { name budgetLeft breaker watchedBatches } } }"
+    accounts = "accounts { name budgetLeft breaker watchedBatches }"
+    query = f"{{ marketplaces {{ marketplace title sources retention {accounts} }} }}"
     async with world(trendyol_account("shop"), trendyol_account("other", limit="7/10s")) as w:
         everything = (await run(w, query))["data"]["marketplaces"]
         assert [(m["marketplace"], m["title"]) for m in everything] == [("TRENDYOL", "Trendyol")]
