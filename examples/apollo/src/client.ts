@@ -6,6 +6,9 @@ import { OperationTypeNode } from "graphql";
 import WebSocket from "ws";
 import { possibleTypes } from "./generated/possible-types.js";
 
+// A browser has its own, and Node.js from 22 on: there leave this line and `webSocketImpl` out. Apollo Client looks here too.
+globalThis.WebSocket ??= WebSocket as unknown as typeof globalThis.WebSocket;
+
 export function connect(gateway: string, token: string | undefined) {
   const http = new HttpLink({
     uri: `${gateway}/graphql`,
@@ -13,7 +16,7 @@ export function connect(gateway: string, token: string | undefined) {
   });
   const socket = createClient({
     url: `${gateway.replace(/^http/, "ws")}/graphql`,
-    webSocketImpl: WebSocket, // a browser has its own: leave this out
+    webSocketImpl: WebSocket,
     connectionParams: () => (token ? { token } : {}),
     shouldRetry: () => true,
   });

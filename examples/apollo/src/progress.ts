@@ -36,7 +36,12 @@ await new Promise<void>((resolve) => {
   });
 });
 
-const known = client.readQuery({ query: BATCH, variables: { ref } })?.batch;
+// Out of the cache; or by the first question's answer, where the updates were quicker than that.
+const known = await client.query({ query: BATCH, variables: { ref } }).then(
+  ({ data }) => data?.batch,
+  (error: Error) => void console.error(error.message),
+);
+if (known?.__typename) show(known as FragmentOf<typeof PROGRESS>);
 screen.unsubscribe();
 await close();
 if (known?.__typename === "TrendyolBatch") console.log(`a batch of ${known.batchRequestType ?? "an unnamed kind"}`);
