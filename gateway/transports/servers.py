@@ -1,4 +1,4 @@
-"""Uvicorn's protocols with what ASGI leaves open: heads that never end, and clients that do not read.
+"""Uvicorn's HTTP protocol with what ASGI leaves open: heads that never end, and clients that do not read.
 
 Closing such a connection the usual way waits until the client has read what was sent, for ever if need be. So the
 application is given a way to drop it, and Linux is told to do the same where no application looks any more: after an
@@ -15,8 +15,6 @@ import socket
 from typing import Any, ClassVar, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
 
 from gateway.transports.limits import TransportLimits
 from gateway.transports.live import ABORT
@@ -175,23 +173,6 @@ class HttpProtocol(HttpToolsProtocol):
             head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
             self.transport.write(status + head % len(words) + words)
         self.transport.close()
-
-
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """WebSocket, for uvicorn's `ws`."""
-
-    def handle_connect(self, event: Request) -> None:
-        """Called for each handshake; the application starts in the next round of the loop."""
-        super().handle_connect(event)
-        scope = cast("dict[str, Any] | None", getattr(self, "scope", None))
-        if scope is not None:
-            scope["extensions"] = {**scope["extensions"], **_extensions(self.transport)}
-
-    def start_keepalive(self) -> None:
-        """Called once the handshake is over: what was said in it is not needed any more, for thousands of sockets."""
-        super().start_keepalive()
-        loose = cast("Any", self)
-        loose.request = loose.response = None
 
 
 def http_protocol(limits: TransportLimits, at_once: AtOnce | None = None) -> type[HttpProtocol]:
