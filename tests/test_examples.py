@@ -51,6 +51,12 @@ def follow(command: list[str], gateway: str, story: str, ends: int) -> None:
     assert len(bars) > 1 or story == "done"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [SHELL, PYTHON], ids=["curl", "python"])
+def test_where_no_gateway_answers_no_batch_has_failed(command: list[str]) -> None:
+    run([*command, f"http://127.0.0.1:{free_port()}", "x"], expected=2)
+
+
 def node_example(name: str) -> None:
     need("node", is_there=shutil.which("node") is not None, how=HOW)
     need("node", is_there=(EXAMPLES / name / "node_modules" / "graphql").is_dir(), how=HOW)

@@ -12,7 +12,7 @@ ask() {
     curl --silent --show-error --no-buffer --fail-with-body "$gateway/graphql" \
         --header "Content-Type: application/json" --header "Accept: $1" \
         ${BATCH_GATEWAY_TOKEN:+--header "Authorization: Bearer $BATCH_GATEWAY_TOKEN"} \
-        --data "{\"query\": \"$2\", \"variables\": $3}"
+        --data "{\"query\": \"$2\", \"variables\": $3}" || return 2
 }
 
 # value NAME: the first plain value of that name in one line of JSON

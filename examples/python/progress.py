@@ -12,6 +12,7 @@ import uuid
 from typing import Any
 
 from gql import Client, gql
+from gql.transport.exceptions import TransportError
 from gql.transport.websockets import WebsocketsTransport
 
 FOLLOW = gql("""
@@ -90,6 +91,9 @@ async def follow(url: str, batch_id: str) -> int:
 
 if __name__ == "__main__":
     given = sys.argv[1:] + [""] * 2
-    sys.exit(
-        asyncio.run(follow(given[0] or "http://127.0.0.1:8000", given[1] or f"partly-failed-{uuid.uuid4().hex[:8]}"))
-    )
+    gateway, batch_id = given[0] or "http://127.0.0.1:8000", given[1] or f"partly-failed-{uuid.uuid4().hex[:8]}"
+    try:
+        sys.exit(asyncio.run(follow(gateway, batch_id)))
+    except TransportError as error:
+        print(f"{gateway}: {error}", file=sys.stderr)
+        sys.exit(2)
