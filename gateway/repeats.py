@@ -72,7 +72,7 @@ class Repeats:
         """Headers and body of the answer; None for a request that has to go the usual way. For `AtOnce`."""
         known = self._heads.get((peer, head))
         asked = self._bodies.get(body)
-        if known is None or asked is None or len(body) != known.length or not self._endpoint.is_open:
+        if known is None or asked is None or len(body) != known.length or not self._endpoint.is_open(known.client):
             return None
         came = perf_counter()
         if self._entrance.doorkeeper.generation != self._generation:

@@ -65,10 +65,13 @@ class GraphQLEndpoint:
         elif scope["type"] == "websocket":
             await self._websocket.handle(scope, receive, send)
 
-    @property
-    def is_open(self) -> bool:
-        """True while one query more may run, and the gateway does not end."""
-        return self._http.has_room and not self._crowd.drain.has_begun
+    def is_open(self, client: Client) -> bool:
+        """True while the client may run one query more, and the gateway does not end."""
+        queries = self._crowd.queries
+        if self._crowd.drain.has_begun or queries.take(client.name) is not None:
+            return False
+        queries.give(client.name)
+        return True
 
     def remember_by(self, remember: Remember) -> None:
         """Have queries that were answered remembered."""

@@ -83,11 +83,6 @@ class HttpTransport:
         self.remember: Remember | None = None
         """Is told of the queries that were answered."""
 
-    @property
-    def has_room(self) -> bool:
-        """True while one query more may run."""
-        return self._crowd.queries.has_room
-
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers = header_map(scope["headers"])
