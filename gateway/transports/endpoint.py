@@ -67,11 +67,7 @@ class GraphQLEndpoint:
 
     def is_open(self, client: Client) -> bool:
         """True while the client may run one query more, and the gateway does not end."""
-        queries = self._crowd.queries
-        if self._crowd.drain.has_begun or queries.take(client.name) is not None:
-            return False
-        queries.give(client.name)
-        return True
+        return self._crowd.queries.has_room_for(client.name) and not self._crowd.drain.has_begun
 
     def remember_by(self, remember: Remember) -> None:
         """Have queries that were answered remembered."""

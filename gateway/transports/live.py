@@ -169,6 +169,10 @@ class Ceiling:
         """True while somebody may take a place."""
         return self.count < self._total
 
+    def has_room_for(self, name: str) -> bool:
+        """True where that client may take a place."""
+        return self.count < self._total and self._taken.get(name, 0) < self._each
+
     def take(self, name: str) -> str | None:
         """Take a place, or say in words why there is none."""
         if self.count >= self._total:
