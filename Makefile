@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 READY_TEST := $(VENV)/.ready-test
 READY_DEV := $(VENV)/.ready-dev
 COMPUTING := $(patsubst %,tests/test_%.py,add_marketplace cluster_faults compiled_answers compiled_differential \
-	compiled_variables core_schedules repeats schedules simulation)
+	compiled_variables core_schedules repeats schedules simulation tenancy)
 
 .DEFAULT_GOAL := help
 .PHONY: help run run-cluster venv dev test slow slow-computing slow-processes slow-browser machines lint types bench ci clean
