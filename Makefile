@@ -35,7 +35,7 @@ venv: $(READY)
 dev: $(READY_DEV)
 
 test: $(READY_TEST)
-	$(BIN)/python -m pytest -n 2 -q -m "not slow"
+	$(BIN)/python -m pytest -n 3 -q -m "not slow"
 
 # the long tests: what computes, two at a time; what starts processes and looks at clocks; what drives a browser
 slow: slow-computing slow-processes slow-browser

@@ -173,10 +173,10 @@ def ended(world: Running, batch_id: str, headers: dict[str, str] | None = None) 
 def test_answers_about_ended_batches_may_be_kept(sandbox: str) -> None:
     clients = [client("one", "t1", "trendyol-demo"), client("two", "t2", "mircate-demo")]
     with running(settings(sandbox, clients=clients)) as world:
-        moving = world.ask("GET", params={"query": LAST % "etag-1"}, headers=bearer("t1"))
+        moving = world.ask("GET", params={"query": LAST % "slow-etag"}, headers=bearer("t1"))
         assert "etag" not in moving.headers
         assert moving.headers["cache-control"] == "no-store"
-        params = ended(world, "etag-1", bearer("t1"))
+        params = ended(world, "done-etag-1", bearer("t1"))
         answer = world.ask("GET", params=params, headers=bearer("t1"))
         tag = answer.headers["etag"]
         assert answer.headers["cache-control"] in {"private, max-age=60", "private, no-cache"}
@@ -194,14 +194,21 @@ def test_answers_about_ended_batches_may_be_kept(sandbox: str) -> None:
         assert "etag" not in world.post(params["query"], bearer("t1")).headers
 
 
+def test_the_answer_is_the_same_however_it_comes_about(world: Running) -> None:
+    """Made for this request, made to be shared, or shared."""
+    answers = [world.ask("GET", params={"query": LAST % "done-etag-4"}) for _ in range(5)]
+    assert len({answer.headers["etag"] for answer in answers}) == 1
+    assert {answer.headers["cache-control"] for answer in answers} <= {"private, max-age=60", "private, no-cache"}
+
+
 def test_answers_with_anything_else_are_kept_by_nobody(world: Running) -> None:
-    ended(world, "etag-2")
+    ended(world, "done-etag-2")
     for query in (
         "{ __typename }",
         "{ marketplaces { accounts { budgetLeft } } }",
-        (LAST % "etag-2").replace("{ batch", "{ marketplaces { marketplace } batch", 1),
+        (LAST % "done-etag-2").replace("{ batch", "{ marketplaces { marketplace } batch", 1),
         '{ batch(ref: {source: TRENDYOL, id: "a/b"}) { __typename } }',
-        (LAST % "etag-2").replace(
+        (LAST % "done-etag-2").replace(
             "{ batch", '{ x: batch(ref: {source: TRENDYOL, id: "slow-e"}) { __typename } batch', 1
         ),
     ):
@@ -212,7 +219,7 @@ def test_answers_with_anything_else_are_kept_by_nobody(world: Running) -> None:
 
 def test_a_cdn_may_keep_them_where_that_is_wanted(sandbox: str) -> None:
     with running(settings(sandbox, server={"cache_shared": True, "cache_max_age": 5})) as world:
-        answer = world.ask("GET", params=ended(world, "etag-3"))
+        answer = world.ask("GET", params=ended(world, "done-etag-3"))
         assert answer.headers["cache-control"] in {"public, max-age=5", "public, no-cache"}
         assert "Authorization" in answer.headers["vary"]
 

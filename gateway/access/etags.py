@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from adapters.model import BatchRef
 from gateway.core.accounts import EVERYTHING, Scope
 from gateway.core.batches import Batches, Look
-from gateway.core.state import Reading
+from gateway.core.state import Reading, State
 from gateway.core.watch import Watches
 from gateway.transports.negotiation import Media
 from gateway.transports.responses import Header
@@ -75,6 +75,10 @@ class WitnessedBatches:
         if reading is not None:
             self._seen.note(reading, max_age)
         return reading
+
+    def at_hand(self, ref: BatchRef) -> State | None:
+        """As `Batches.at_hand`, by which others tell whether an answer lasts: it shows nothing to the query."""
+        return self._batches.at_hand(ref)
 
     async def get(self, ref: BatchRef, max_age: float | None = None) -> Reading:
         """As `Batches.get`."""
