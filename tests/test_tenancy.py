@@ -150,9 +150,6 @@ class Tenants:
             self.tags.append((member.name, query, given["etag"]))
         self.seen[member.name].append(b"".join(message["body"] for message in sent[1:]).decode())
 
-    def scope_of(self, name: str) -> Scope:
-        return next(member.scope for member in self.members if member.name == name)
-
     async def follow(self, member: Member, query: str) -> None:
         prepared = self.engine.prepare(OperationRequest(query=query))
         stream = self.engine.subscribe(prepared, self.context(member))
