@@ -131,9 +131,7 @@ def test_it_ends_as_well_while_it_starts(port: int) -> None:
 
 
 def test_a_port_in_use_is_one_line(port: int) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", port + 1))
-        other.listen()
+    with socket.create_server(("127.0.0.1", port + 1)):
         shown = Shown(port)
         assert shown.process.wait(60) == 1
         shown._reader.join(5)

@@ -44,7 +44,9 @@ PIECES = [b"", b"\x00", b"\xff\xfe", b"{" * 50, b'"', b"\\ud800", b"[" * 3_000, 
 @pytest.fixture(scope="module")
 def world() -> Iterator[Running]:
     with serve(create_sandbox()) as (host, port):
-        given = settings(f"http://{host}:{port}", clients=[client("fuzzer", TOKEN, "*")], limits={"body_wait": 0.5})
+        # a machine may be quick: not one of them is to be turned away unread
+        limits = {"body_wait": 0.5, "operations_per_second": 100_000}
+        given = settings(f"http://{host}:{port}", clients=[client("fuzzer", TOKEN, "*")], limits=limits)
         with running(given) as world:
             yield world
 
