@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cached_property
 from types import MappingProxyType
-from typing import ClassVar, Final, NamedTuple
+from typing import Annotated, ClassVar, Final, NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -23,22 +24,22 @@ from adapters.decoding import Opened
 from adapters.errors import Forbidden, RateLimited, Rejected, Unauthenticated, Unavailable, UpstreamError
 from adapters.fields import (
     Count,
+    Exact,
+    Flag,
+    Identity,
+    Links,
     Millis,
+    Objects,
+    RawJson,
     Text,
+    Whole,
     Wire,
-    exact,
-    flag,
     identity,
-    links,
-    millis,
-    objects,
     raw_json,
     text,
-    whole,
 )
 from adapters.heads import Told, read_heads
 from adapters.model import Counts, Item, ItemHead, Items, ItemStatus, Operation, Snapshot, Status
-from adapters.pieces import Piece, Read
 from adapters.refusals import Advice, refusal_of
 from adapters.words import fold, status, word
 
@@ -117,60 +118,57 @@ class TrendyolAccount(Account):
     language: HeaderToken | None = None
 
 
-class ProductAttribute(Piece):
+class ProductAttribute(Wire):
     """One attribute of a product: a value from the category's list, or one of the seller's own."""
 
-    __slots__ = ()
-    attribute_id = Read(identity)
-    attribute_value_id = Read(identity)
-    custom_attribute_value = Read(text)
+    attribute_id: Identity = None
+    attribute_value_id: Identity = None
+    custom_attribute_value: Text = None
 
 
-def _attributes(value: object) -> tuple[ProductAttribute, ...] | None:
-    found = objects(value)
-    return None if found is None else tuple(map(ProductAttribute, found))
-
-
-class TrendyolProduct(Piece):
+class TrendyolProduct(Wire):
     """The product that a create or update batch submitted."""
 
-    __slots__ = ()
-    barcode = Read(text)
-    title = Read(text)
-    product_main_id = Read(text)
-    brand_id = Read(identity)
-    category_id = Read(identity)
-    quantity = Read(whole)
-    stock_code = Read(text)
-    dimensional_weight = Read(exact)
-    description = Read(text)
-    currency_type = Read(text)
-    list_price = Read(exact)
-    sale_price = Read(exact)
-    vat_rate = Read(whole)
-    images = Read(links)
-    attributes = Read(_attributes)
-    cargo_company_id = Read(identity)
-    shipment_address_id = Read(identity)
-    returning_address_id = Read(identity)
-    delivery_duration = Read(whole)
-    delivery_option = Read(raw_json)
-    content_id = Read(identity)
+    barcode: Text = None
+    title: Text = None
+    product_main_id: Text = None
+    brand_id: Identity = None
+    category_id: Identity = None
+    quantity: Whole = None
+    stock_code: Text = None
+    dimensional_weight: Exact = None
+    description: Text = None
+    currency_type: Text = None
+    list_price: Exact = None
+    sale_price: Exact = None
+    vat_rate: Whole = None
+    images: Links = None
+    attributes: Annotated[tuple[ProductAttribute, ...] | None, Objects] = None
+    cargo_company_id: Identity = None
+    shipment_address_id: Identity = None
+    returning_address_id: Identity = None
+    delivery_duration: Whole = None
+    delivery_option: RawJson = None
+    content_id: Identity = None
 
 
-class TrendyolItem(Piece):
+class TrendyolItem(Wire):
     """One item's `requestItem`; which fields are there depends on the batch's type."""
 
-    __slots__ = ()
-    barcode = Read(text)
-    quantity = Read(whole)
-    list_price = Read(exact)
-    sale_price = Read(exact)
-    archived = Read(flag)
-    supplier_id = Read(identity)
-    update_request_date = Read(millis)
-    batch_request_log_id = Read(text)
-    product = Read(TrendyolProduct.of)
+    barcode: Text = None
+    quantity: Whole = None
+    list_price: Exact = None
+    sale_price: Exact = None
+    archived: Flag = None
+    supplier_id: Identity = None
+    update_request_date: Millis = None
+    batch_request_log_id: Text = None
+    product_json: RawJson = Field(None, alias="product", repr=False)
+
+    @cached_property
+    def product(self) -> TrendyolProduct | None:
+        """The product of a create or update batch, read when somebody looks at it."""
+        return TrendyolProduct.of(self.product_json)
 
 
 class TrendyolBatch(Wire):
@@ -351,6 +349,6 @@ def _item(index: int, head: ItemHead) -> Item:
         failures=head.failures,
         key=next(filter(None, map(identity, named)), None),
         title=text(product.get("title")),
-        own=TrendyolItem(request),
+        own=TrendyolItem.model_validate(request),
         payload=raw_json(submitted),
     )

@@ -13,79 +13,74 @@ from schema.batch import AccountArgument, Face, MaxAge, NormalizedBatch, Told, s
 from schema.context import Info
 from schema.items import NormalizedBatchItem
 from schema.items import shared as shared_of_item
-from schema.own import shows
 from schema.products import ProductAttribute
 from schema.reading import read
 from schema.scalars import JSON, raw_json
-
-
-def _attributes(self: Any) -> list[ProductAttribute] | None:
-    found = self.own.attributes
-    if found is None:
-        return None
-    return [
-        ProductAttribute(
-            attribute_id=one.attribute_id,
-            attribute_value_id=one.attribute_value_id,
-            custom_attribute_value=one.custom_attribute_value,
-        )
-        for one in found
-    ]
-
-
-def _delivery_option(self: Any) -> JSON | None:
-    return raw_json(self.own.delivery_option)
 
 
 @strawberry.type(description="A product as it was submitted to Trendyol")
 class TrendyolProduct:
     """`requestItem.product` of a create or update batch."""
 
-    own: strawberry.Private[Any]
-    barcode: str | None = shows("barcode")
-    title: str | None = shows("title")
-    product_main_id: str | None = shows("product_main_id")
-    brand_id: strawberry.ID | None = shows("brand_id")
-    category_id: strawberry.ID | None = shows("category_id")
-    quantity: int | None = shows("quantity")
-    stock_code: str | None = shows("stock_code")
-    dimensional_weight: Decimal | None = shows("dimensional_weight")
-    description: str | None = shows("description")
-    currency_type: str | None = shows("currency_type")
-    list_price: Decimal | None = shows("list_price")
-    sale_price: Decimal | None = shows("sale_price")
-    vat_rate: int | None = shows("vat_rate")
-    images: list[str] | None = shows("images")
-
-    attributes: list[ProductAttribute] | None = strawberry.field(resolver=_attributes)
-    cargo_company_id: strawberry.ID | None = shows("cargo_company_id")
-    shipment_address_id: strawberry.ID | None = shows("shipment_address_id")
-    returning_address_id: strawberry.ID | None = shows("returning_address_id")
-    delivery_duration: int | None = shows("delivery_duration")
-
-    delivery_option: JSON | None = strawberry.field(resolver=_delivery_option)
-    content_id: strawberry.ID | None = shows("content_id")
+    barcode: str | None
+    title: str | None
+    product_main_id: str | None
+    brand_id: strawberry.ID | None
+    category_id: strawberry.ID | None
+    quantity: int | None
+    stock_code: str | None
+    dimensional_weight: Decimal | None
+    description: str | None
+    currency_type: str | None
+    list_price: Decimal | None
+    sale_price: Decimal | None
+    vat_rate: int | None
+    images: list[str] | None
+    attributes: list[ProductAttribute] | None
+    cargo_company_id: strawberry.ID | None
+    shipment_address_id: strawberry.ID | None
+    returning_address_id: strawberry.ID | None
+    delivery_duration: int | None
+    delivery_option: JSON | None
+    content_id: strawberry.ID | None
 
 
 @strawberry.type(description="One item of a Trendyol batch")
 class TrendyolItem(NormalizedBatchItem):
     """One item; which fields are set depends on the batch's request type."""
 
-    own: strawberry.Private[Any]
-    barcode: str | None = shows("barcode")
-    quantity: int | None = shows("quantity")
-    list_price: Decimal | None = shows("list_price")
-    sale_price: Decimal | None = shows("sale_price")
-    archived: bool | None = shows("archived")
-    supplier_id: strawberry.ID | None = shows("supplier_id")
-    update_request_date: datetime | None = shows("update_request_date")
-    batch_request_log_id: str | None = shows("batch_request_log_id")
+    own: strawberry.Private[object]
+    barcode: str | None
+    quantity: int | None
+    list_price: Decimal | None
+    sale_price: Decimal | None
+    archived: bool | None
+    supplier_id: strawberry.ID | None
+    update_request_date: datetime | None
+    batch_request_log_id: str | None
 
     @strawberry.field
     def product(self) -> TrendyolProduct | None:
         """The product, where the batch created or updated one."""
-        product = self.own.product
-        return None if product is None else TrendyolProduct(own=product)
+        own: Any = self.own
+        product = own.product
+        if product is None:
+            return None
+        attributes = product.attributes
+        return TrendyolProduct(
+            **{name: getattr(product, name) for name in _PLAIN},
+            delivery_option=raw_json(product.delivery_option),
+            attributes=None
+            if attributes is None
+            else [
+                ProductAttribute(
+                    attribute_id=a.attribute_id,
+                    attribute_value_id=a.attribute_value_id,
+                    custom_attribute_value=a.custom_attribute_value,
+                )
+                for a in attributes
+            ],
+        )
 
 
 @strawberry.type(description="A batch of Trendyol products: create, update, price and stock, archive or delete")
@@ -103,8 +98,23 @@ class TrendyolBatch(NormalizedBatch):
     declared_failed_item_count: int | None
 
 
+_PLAIN = tuple(set(TrendyolProduct.__annotations__) - {"attributes", "delivery_option"})
+
+
 def _item(item: model.Item) -> TrendyolItem:
-    return TrendyolItem(**shared_of_item(item), own=item.own)  # type: ignore[arg-type]
+    own: Any = item.own
+    return TrendyolItem(
+        **shared_of_item(item),  # type: ignore[arg-type]
+        own=own,
+        barcode=own.barcode,
+        quantity=own.quantity,
+        list_price=own.list_price,
+        sale_price=own.sale_price,
+        archived=own.archived,
+        supplier_id=own.supplier_id,
+        update_request_date=own.update_request_date,
+        batch_request_log_id=own.batch_request_log_id,
+    )
 
 
 def view(snapshot: model.Snapshot, facts: Told) -> TrendyolBatch:
