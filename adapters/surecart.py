@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -161,6 +161,7 @@ class _Operations:
 
     expected: int | None
     by_id: dict[str, Raw | None] = field(default_factory=dict[str, Raw | None])
+    on_pages: set[str] = field(default_factory=set[str])
     from_pages: bool = False
 
     @classmethod
@@ -174,17 +175,30 @@ class _Operations:
         operations.add(pieces or ())
         return operations
 
-    def add(self, pieces: Iterable[Raw]) -> bool:
-        """Take operations over; True where one was new."""
+    def add(self, pieces: Iterable[Raw]) -> tuple[set[str], bool]:
+        """Take operations over; their keys, and whether one was new."""
+        keys: set[str] = set()
         found = False
         for piece in pieces:
             members = decoding.members(piece)
             key = fields.identity(members.get("id") if members else piece) or f"\n{len(self.by_id)}"
+            keys.add(key)
             is_new = self.by_id.get(key) is None
             found = found or (is_new and bool(members))
             if is_new:
                 self.by_id[key] = piece if members else None
-        return found
+        return keys, found
+
+    def add_page(self, pieces: Iterable[Raw], *, is_full: bool) -> bool:
+        """Take a page over; False where the next one cannot help.
+
+        A full page of operations that were embedded already is none of that: the missing ones are behind it.
+        """
+        keys, found = self.add(pieces)
+        is_another = not keys <= self.on_pages
+        self.on_pages |= keys
+        self.from_pages = self.from_pages or found
+        return found or (is_full and is_another)
 
     @property
     def known(self) -> tuple[Raw, ...]:
@@ -212,21 +226,33 @@ def _read_pages(
     operations: _Operations, batch_id: str, pages: str, headers: Mapping[str, str]
 ) -> Generator[Request, Answer, None]:
     seen = 0
-    for page in range(1, _MOST_PAGES + 1):
+    for number in range(1, _MOST_PAGES + 1):
         if operations.are_complete:
             return
-        answer = yield Request("GET", f"{pages}{page}", headers)
-        pieces, told = _page(answer)
-        seen += len(pieces)
-        is_last = seen >= told if told is not None else len(pieces) < _PAGE
-        is_progress = operations.add(piece for piece in pieces if _is_of(batch_id, piece))
-        operations.from_pages = operations.from_pages or is_progress
-        if is_last or not is_progress:
+        answer = yield Request("GET", f"{pages}{number}", headers)
+        page = _page(answer)
+        seen += len(page.pieces)
+        size = page.limit or _PAGE
+        of_batch = (piece for piece in page.pieces if _is_of(batch_id, piece))
+        goes_on = operations.add_page(of_batch, is_full=len(page.pieces) >= size)
+        if operations.expected is None:
+            operations.expected = page.count
+        is_short = operations.expected is None and len(page.pieces) < size
+        is_last = is_short if page.count is None else seen >= page.count
+        if is_last or not goes_on:
             return
 
 
-def _page(answer: Answer) -> tuple[list[Raw], int | None]:
-    """The operations of one page, and how many the marketplace says that there are; a bare array is taken too."""
+class _Page(NamedTuple):
+    """The operations of one page, with how many there are on all of them and how many fit on one, where that is told."""
+
+    pieces: list[Raw]
+    count: int | None
+    limit: int | None
+
+
+def _page(answer: Answer) -> _Page:
+    """One page; a bare array is taken too."""
     text = answer.body.strip()
     page = Answer(answer.status, b'{"data":%b}' % text) if text.startswith(b"[") else answer
     members = open_answer(page, SureCart.title).members
@@ -236,7 +262,8 @@ def _page(answer: Answer) -> tuple[list[Raw], int | None]:
             "SureCart answered with something else than a list of operations: ask again",
             source_message=own_words(answer.body),
         )
-    return pieces or [], fields.count(decoding.members(members.get("pagination")).get("count"))
+    told = decoding.members(members.get("pagination"))
+    return _Page(pieces or [], fields.count(told.get("count")), fields.count(told.get("limit")))
 
 
 def _is_of(batch_id: str, piece: Raw) -> bool:

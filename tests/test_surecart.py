@@ -135,6 +135,38 @@ def test_pages_that_bring_nothing_new_end_the_reading() -> None:
     assert found.snapshot.outcome is None
 
 
+@pytest.mark.parametrize("shape", [list, listed])
+@pytest.mark.parametrize("embedded", [100, 200])
+def test_a_page_of_operations_that_were_embedded_is_not_the_end(shape: Any, embedded: int) -> None:
+    operations = [operation(n, code=422 if n == 249 else 201) for n in range(250)]
+    pages = [listed(operations[at : at + 100], 250) for at in (0, 100, 200)]
+    found = asked(batch(shape(operations[:embedded]), 250), *pages)
+    assert found.snapshot.counts == (250, 249, 1, 0)
+    assert found.snapshot.outcome is Outcome.PARTIALLY_SUCCEEDED
+    assert found.snapshot.items.is_complete
+
+
+def test_pages_shorter_than_asked_are_read_on_while_operations_are_missing() -> None:
+    operations = [operation(n) for n in range(5)]
+    found = asked(batch(None, 5), operations[:2], {"data": operations[2:4]}, operations[4:])
+    assert found.snapshot.counts == (5, 5, 0, 0)
+
+
+def test_a_marketplace_that_repeats_its_first_page_is_asked_no_further() -> None:
+    page = [operation(n) for n in range(100)]
+    found = asked(batch(page, 250), page, page)
+    assert len(found.requests) == 3
+    assert found.snapshot.counts == (250, None, None, None)
+
+
+def test_the_number_of_operations_may_be_told_by_their_pages_alone() -> None:
+    operations = [operation(n, code=404 if n else 200) for n in range(3)]
+    counts = asked(batch(None, None), listed(operations)).snapshot.counts
+    assert counts == (3, 1, 2, 0)
+    empty = asked(batch(None, None), listed([])).snapshot
+    assert (empty.counts, empty.outcome) == ((0, 0, 0, 0), Outcome.SUCCEEDED)
+
+
 def test_operations_of_another_batch_are_passed_over() -> None:
     found = asked(batch(None, 2), listed([operation(1), operation(2, batch="batch-2"), operation(3, batch=None)]))
     assert keys(found.snapshot) == ["/v1/products/1", "/v1/products/3"]
