@@ -236,18 +236,18 @@ def _read_pages(
         of_batch = (piece for piece in page.pieces if _is_of(batch_id, piece))
         goes_on = operations.add_page(of_batch, is_full=len(page.pieces) >= size)
         if operations.expected is None:
-            operations.expected = page.count
+            operations.expected = page.total
         is_short = operations.expected is None and len(page.pieces) < size
-        is_last = is_short if page.count is None else seen >= page.count
+        is_last = is_short if page.total is None else seen >= page.total
         if is_last or not goes_on:
             return
 
 
 class _Page(NamedTuple):
-    """The operations of one page, with how many there are on all of them and how many fit on one, where that is told."""
+    """The operations of one page; how many there are on all pages and how many fit on one, where that is told."""
 
     pieces: list[Raw]
-    count: int | None
+    total: int | None
     limit: int | None
 
 
