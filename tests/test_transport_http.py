@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from typing import Any
 
 import pytest
@@ -101,6 +102,15 @@ def test_streams_are_ranked_like_everything_else() -> None:
         assert acceptable(other) == ()
     assert acceptable(b"x/y," * 5_000 + b"*/*;q=0.001") == tuple(Media)
     assert acceptable(b"application/json;q=high") == ()
+
+
+def test_quotes_without_an_end_take_time_linear_in_the_header() -> None:
+    began = time.process_time()
+    for header in (b'"\\' * 30_000, b'x/y;q="a\\' * 6_000, b"x/y" + b';a="\\' * 12_000, b'"a\\"' * 15_000):
+        assert acceptable(header) == ()
+    assert time.process_time() - began < 5  # some 0.2 s; by trying again behind each quote it were minutes
+    assert acceptable(b'application/json, text/html;a="\\') == (Media.JSON,)
+    assert acceptable(b'text/html;a="\\", application/json') == ()
 
 
 @pytest.mark.parametrize(

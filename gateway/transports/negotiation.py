@@ -29,7 +29,8 @@ _PREFERENCE: Final = {media: place for place, media in enumerate(Media)}
 _LONGEST: Final = 1_000
 """Headers beyond this many bytes are not worth remembering."""
 
-_QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
+_QUOTED: Final = r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)'
+"""A quote without its end reaches to the header's: to try again behind each mark would take time squared."""
 _RANGE: Final = re.compile(rf"(?:[^,\"]|{_QUOTED})+")
 _PARAMETER: Final = re.compile(rf";\s*([^\s=;]+)\s*=\s*({_QUOTED}|[^;]*)")
 
