@@ -118,6 +118,15 @@ def test_cost_knows_defaults_lists_and_variables() -> None:
     assert code(query, r=refs, n=-10) is None
 
 
+def test_a_variable_that_is_left_out_costs_what_the_default_asks_for() -> None:
+    query = 'query ($n: Int) { batch(ref: {id: "x"}) { items(first: $n) { nodes { name price } } } }'
+    without = code(query.replace("(first: $n)", "").replace("($n: Int)", ""), DocumentLimits(cost=151))
+    assert without == code(query, DocumentLimits(cost=151)) == "TOO_COSTLY"
+    assert code(query, DocumentLimits(cost=152)) is None
+    assert code(query, DocumentLimits(cost=302), n=100) is None
+    assert code(query, DocumentLimits(cost=301), n=100) == "TOO_COSTLY"
+
+
 def test_no_more_errors_are_returned_than_the_limit() -> None:
     with pytest.raises(RequestError) as caught:
         Engine(SCHEMA, DocumentLimits(errors=3)).prepare(OperationRequest("{ a b c d e f g }"))

@@ -36,7 +36,7 @@ _ENOUGH: Final = 10**9
 
 
 class Part(NamedTuple):
-    """What stands below a field that asks for `factor`, or for as much as the value of `variable` says."""
+    """What stands below a field that asks for as much as the value of `variable` says, or else for `factor`."""
 
     variable: str | None
     factor: int
@@ -58,7 +58,7 @@ class Cost:
         if id(self) not in known:
             total = self.fixed
             for variable, factor, inner in self.parts:
-                size = factor if variable is None else _size(values.get(variable))
+                size = _size(values[variable]) if variable in values else factor
                 total += size * inner._of(values, known)  # noqa: SLF001  # its own kind
             known[id(self)] = min(total, _ENOUGH)
         return known[id(self)]
@@ -118,27 +118,30 @@ _LEAF: Final = Part(None, 1, _NOTHING)
 
 
 def _asked(node: FieldNode, definition: Any) -> tuple[str | None, int]:
-    """The variable, or else the number, that says how much a field asks for."""
+    """The variable, if any, that says how much a field asks for, and the number where no variable does."""
     given = {argument.name.value: argument.value for argument in node.arguments or ()}
+    arguments = {} if definition is None else definition.args
     for name in SIZED:
-        if name in given:
-            return _literal(given[name])
-        if definition is not None and name in definition.args:
-            argument = definition.args[name]
-            # graphql-core keeps defaults in either of two places; Strawberry fills the older one
-            default = argument.default_value if argument.default is None else argument.default.value
-            return None, _size(default)
+        if name in arguments:
+            value = given.get(name)
+            if isinstance(value, VariableNode):
+                # one that the client leaves out is as if the argument were left out
+                return value.name.value, _default(arguments[name])
+            return None, _default(arguments[name]) if value is None else _literal(value)
     return None, 1
 
 
-def _literal(value: ValueNode) -> tuple[str | None, int]:
-    if isinstance(value, VariableNode):
-        return value.name.value, 1
+def _default(argument: Any) -> int:
+    # graphql-core keeps defaults in either of two places; Strawberry fills the older one
+    return _size(argument.default_value if argument.default is None else argument.default.value)
+
+
+def _literal(value: ValueNode) -> int:
     if isinstance(value, ListValueNode):
-        return None, len(value.values)
+        return len(value.values)
     if isinstance(value, IntValueNode):
-        return None, min(max(0, int(value.value)), _ENOUGH)
-    return None, 0 if isinstance(value, NullValueNode) else 1
+        return min(max(0, int(value.value)), _ENOUGH)
+    return 0 if isinstance(value, NullValueNode) else 1
 
 
 def _spreads(node: SelectionSetNode) -> list[str]:
