@@ -244,6 +244,15 @@ async def test_each_selection_that_directives_leave_has_its_plan() -> None:
     assert subject.counts == (0, 4, 0)
 
 
+@pytest.mark.parametrize("field", ["tree @include(if: $a) { name }", "... @skip(if: $a) { __typename }"])
+async def test_a_null_that_a_directive_at_the_root_is_given_is_an_answer_with_an_error(field: str) -> None:
+    subject = Subject()
+    text = f"query($a: Boolean = true) {{ {field} }}"
+    for _ in range(2):
+        assert (await subject.answer(text, a=None)).startswith(b'{"data":null,"errors":[')
+        assert b"errors" not in await subject.answer(text)
+
+
 async def test_settings_of_directives_beyond_reason_are_left_to_graphql_core() -> None:
     subject = Subject()
     names = [f"v{n}" for n in range(6)]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final, cast
 
 import strawberry
-from graphql import GraphQLSchema
+from graphql import GraphQLError, GraphQLSchema
 from graphql.execution.values import VariableValues
 
 from gateway.compiled.coercion import Coercion, Readers
@@ -116,7 +116,8 @@ class Plans:
         )
         try:
             return Planned(Plan(self._schema, operation, settled, self._columns))
-        except Unfit:
+        except (GraphQLError, Unfit):
+            # a null for `@skip` or `@include` at the root, perhaps: graphql-core tells what is wrong with it
             return None
 
     def _deciding(self, operation: Operation) -> tuple[str, ...] | None:
