@@ -58,7 +58,7 @@ class Cost:
         if id(self) not in known:
             total = self.fixed
             for variable, factor, inner in self.parts:
-                size = _size(values[variable]) if variable in values else factor
+                size = _size(values[variable]) if variable is not None and variable in values else factor
                 total += size * inner._of(values, known)  # noqa: SLF001  # its own kind
             known[id(self)] = min(total, _ENOUGH)
         return known[id(self)]
@@ -120,7 +120,7 @@ _LEAF: Final = Part(None, 1, _NOTHING)
 def _asked(node: FieldNode, definition: Any) -> tuple[str | None, int]:
     """The variable, if any, that says how much a field asks for, and the number where no variable does."""
     given = {argument.name.value: argument.value for argument in node.arguments or ()}
-    arguments = {} if definition is None else definition.args
+    arguments: Mapping[str, Any] = {} if definition is None else definition.args
     for name in SIZED:
         if name in arguments:
             value = given.get(name)
