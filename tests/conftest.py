@@ -1,11 +1,24 @@
-"""Shared fixtures and guard-rails."""
+"""Shared fixtures and guard-rails: what passes once passes on a slow machine, on a quick one and in any order."""
 
 from __future__ import annotations
 
+import random
+
+import hypothesis
 import pytest
+
+# no deadlines for examples, which a busy machine would miss, and the same examples in every run
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, database=None, print_blob=True)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Async tests run on asyncio, as the gateway does."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _same_dice(request: pytest.FixtureRequest) -> None:
+    """What the product draws, jitter above all, is the same in every run of a test, whatever ran before it."""
+    random.seed(request.node.nodeid)

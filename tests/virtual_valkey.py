@@ -36,7 +36,6 @@ class VirtualValkey:
         self._channels: Any = self.client.pubsub()
         self._held: list[Callable[[], object]] | None = None
         self._channels.psubscribe(f"{name}:*")
-        self._channels.get_message(timeout=1)
 
     def run(self, script: Script, keys: Sequence[str], values: Sequence[Value]) -> Any:
         now = EPOCH_MS + int(self.clock.monotonic() * 1000) + self.skew_ms
@@ -67,8 +66,13 @@ class VirtualValkey:
             work()
 
     def tell(self) -> None:
-        """Hand on what was published."""
-        while (message := self._channels.get_message(timeout=0)) is not None:
+        """Hand on all that was published: the server answers a ping behind it."""
+        self._channels.ping()
+        while True:
+            message = self._channels.get_message(timeout=30)
+            assert message is not None, "the server is silent"
+            if message["type"] == "pong":
+                return
             if message["type"] == "pmessage":
                 for link, queue in list(self.listeners.items()):
                     if not link.is_cut and not link.loses_news():

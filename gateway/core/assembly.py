@@ -110,7 +110,8 @@ async def open_core(
         freshness = Freshness(settings.lifetimes)
         batches = Batches(accounts, funnel, archive, freshness, clock, settings.query_timeout, observer)
         stack.push_async_callback(batches.aclose)
-        polling = Polling(funnel, clock, settings.pace, random.Random())  # noqa: S311 - jitter, not a secret
+        dice = random.Random(random.random())  # noqa: S311 - jitter, not a secret; who seeds the module's seeds it
+        polling = Polling(funnel, clock, settings.pace, dice)
         duty = cluster.duty if cluster is not None else Alone()
         watches = Watches(batches, archive, clock, settings.watch, polling, duty, observer)
         stack.push_async_callback(watches.aclose)
