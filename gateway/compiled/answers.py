@@ -71,12 +71,13 @@ class SharedAnswers:
             return found
         key = (*asked, self._share(context))
         if (made_elsewhere := self._makings.of(key)) is not None:
-            return self._join(made_elsewhere, prepared, context, make)
+            return self._join(made_elsewhere, asked, prepared, context, make)
         return self._make(key, prepared, context, make)
 
-    async def _join(self, made_elsewhere: asyncio.Event, prepared: Prepared, context: Context, make: Make) -> bytes:
+    async def _join(
+        self, made_elsewhere: asyncio.Event, asked: Asked, prepared: Prepared, context: Context, make: Make
+    ) -> bytes:
         await made_elsewhere.wait()
-        asked = prepared.identity()
         if (found := self.at_hand(asked, context)) is not None:
             return found
         made = self._make((*asked, self._share(context)), prepared, context, make)
