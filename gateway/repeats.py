@@ -9,6 +9,7 @@ is not just as it should be, the request goes the usual way, which says why.
 
 from __future__ import annotations
 
+import math
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +28,8 @@ from gateway.transports.responses import Scope, answer, header_map
 _HEADS: Final = 2_000
 _BODIES: Final = 2_000
 _LARGEST_HEAD: Final = 4_096
+_TERM: Final = 60.0
+"""Seconds after which the token of an issuer is looked at again, whose keys are read anew by that."""
 _CHARACTERS: Final = 512 * 1024
 """Of all bodies together: what is prepared of a document takes some 80 bytes for each character."""
 _OF_ONE: Final = frozenset((HEADER, b"traceparent", b"tracestate", b"expect", b"upgrade", b"transfer-encoding"))
@@ -43,6 +46,8 @@ class _Head(NamedTuple):
     """Of the body."""
     client: Client
     context: Any
+    until: float
+    """Unix time from which it is read again."""
     visitor: str | None
     """The address to be told in the log."""
     path: str
@@ -79,7 +84,7 @@ class Repeats:
             self._forget()
             return None
         client = known.client
-        if client.expires_at is not None and client.expires_at <= self._clock.now().timestamp():
+        if client.expires_at is not None and known.until <= self._now():
             return None
         rates = self._entrance.rates
         grant = None if rates is None else rates.granted(client.name)
@@ -104,7 +109,8 @@ class Repeats:
         asked = prepared.identity()
         if prepared.extensions is not None or not self._answers.holds(asked, context) or not _is_plain(sent, scope):
             return
-        if (sent.peer, sent.head) not in self._heads:
+        found = self._heads.get((sent.peer, sent.head))
+        if found is None or found.until <= self._now():
             while len(self._heads) >= _HEADS:
                 del self._heads[next(iter(self._heads))]
             self._heads[sent.peer, sent.head] = self._read(sent, scope, client, media, context)
@@ -131,7 +137,11 @@ class Repeats:
         before, between, after = b"".join(lines).split(_MARK)
         peer = scope.get("client")
         visitor = None if peer is None else peer[0]
-        return _Head(len(sent.body), client, context, visitor, scope["path"], before, between, after)
+        until = math.inf if client.expires_at is None else min(client.expires_at, self._now() + _TERM)
+        return _Head(len(sent.body), client, context, until, visitor, scope["path"], before, between, after)
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
 
 
 def _is_plain(sent: Sent, scope: Scope) -> bool:

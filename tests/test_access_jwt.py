@@ -188,6 +188,18 @@ async def test_old_keys_are_read_again_behind_the_answer() -> None:
     await issuer.verifier.aclose()
 
 
+async def test_a_token_that_comes_all_day_ends_with_its_key() -> None:
+    issuer, known = Issuer(), token(exp=NOW + 10**6)
+    for _ in range(3):
+        assert await issuer.verifier.verify(known)
+    issuer.keys = [public(OTHER, "a")]
+    await issuer.clock.advance(LIFETIME + 1)
+    assert await issuer.verifier.verify(known)
+    await issuer.clock.settle()
+    assert await issuer.verifier.verify(known) is None
+    await issuer.verifier.aclose()
+
+
 async def test_an_issuer_that_is_away_costs_nobody_a_session_for_a_day() -> None:
     issuer = Issuer()
     assert await issuer.verifier.verify(token(exp=NOW + 10**6))
@@ -202,6 +214,8 @@ async def test_an_issuer_that_is_away_costs_nobody_a_session_for_a_day() -> None
     await issuer.clock.advance(2)
     with pytest.raises(Unauthorized) as caught:
         await issuer.verifier.verify(token(exp=NOW + 10**6, jti="y"))
+    with pytest.raises(Unauthorized, match="cannot be checked"):  # one that is known, too
+        await issuer.verifier.verify(token(exp=NOW + 10**6, jti="x"))
     assert (caught.value.status, caught.value.code, caught.value.close_code) == (
         503,
         "AUTHENTICATION_UNAVAILABLE",
@@ -217,7 +231,7 @@ async def test_a_broken_key_set_is_none(body: bytes) -> None:
         await issuer.verifier.verify(token())
 
 
-@pytest.mark.parametrize("subject", ["a\nb", 'a"b', "a" * 500, "\u2028", 5, None])
+@pytest.mark.parametrize("subject", ["a\nb", 'a"b', "a" * 500, "\u2028", "\ud800", 5, None])
 async def test_names_from_tokens_are_harmless_in_a_log(subject: Any) -> None:
     issuer = Issuer()
     made = {"iss": SETTINGS.issuer, "aud": "gateway", "exp": NOW + 60}

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -15,6 +16,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from adapters.clock import Clock
+from gateway.access.jwks import LIFETIME
 from gateway.app import Gateway, create_app
 from gateway.sandbox.accounts import sandbox_accounts
 from gateway.sandbox.app import create_sandbox
@@ -23,7 +25,7 @@ from gateway.transports.limits import TransportLimits
 from gateway.transports.servers import HttpProtocol, http_protocol
 from tests.access_world import client
 from tests.live_server import serve
-from tests.test_access_jwt import RSA, SETTINGS, public, token
+from tests.test_access_jwt import NOW, OTHER, RSA, SETTINGS, public, token
 from tests.virtual_clock import VirtualClock
 
 pytestmark = pytest.mark.anyio
@@ -185,6 +187,20 @@ async def test_a_token_ends_with_its_term(sandbox: str) -> None:
         await warm(connection, asked)
         await clock.advance(92)  # a minute, and what clocks may differ by
         assert b" 401 " in await connection.send(asked)
+
+
+async def test_a_token_ends_with_its_key(sandbox: str, tmp_path: Path) -> None:
+    clock, keys = VirtualClock(), tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [public(RSA, "a")]}))
+    issuer = {"jwks": str(keys), "issuer": SETTINGS.issuer, "audience": SETTINGS.audience}
+    async with gateway(settings_of(sandbox, auth={"jwt": issuer}), clock) as app:
+        connection, asked = Connection(app), asking(token=token(exp=NOW + 10**6, accounts=["trendyol-demo"]))
+        await warm(connection, asked)
+        keys.write_text(json.dumps({"keys": [public(OTHER, "a")]}))
+        await clock.advance(LIFETIME + 1)
+        async with asyncio.timeout(10):
+            while b" 401 " not in await connection.send(asked):  # noqa: ASYNC110  # nothing tells when it was read
+                await asyncio.sleep(0.005)
 
 
 async def test_nobody_is_answered_with_anothers_head(sandbox: str) -> None:

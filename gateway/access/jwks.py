@@ -54,14 +54,19 @@ class Keys:
 
     async def find(self, key_id: str | None) -> PyJWK | None:
         """The key of that id; without an id the only key there is. Raises `KeysUnavailable`."""
-        self._refresh_behind()
+        self.refresh_behind()
         found = self._match(key_id)
         if found is None:
             await self._read()
             found = self._match(key_id)
-        if self._keys is None or self._age() > LONGEST_TRUST:
+        if not self.are_trusted:
             raise KeysUnavailable
         return found
+
+    @property
+    def are_trusted(self) -> bool:
+        """False where none could be read yet, or again for too long."""
+        return self._keys is not None and self._age() <= LONGEST_TRUST
 
     def _age(self) -> float:
         return self._clock.monotonic() - self._read_at
@@ -72,7 +77,8 @@ class Keys:
             return keys[0] if len(keys) == 1 else None
         return next((key for key in keys if key.key_id == key_id), None)
 
-    def _refresh_behind(self) -> None:
+    def refresh_behind(self) -> None:
+        """Have keys that have aged read again, and wait for nothing."""
         is_idle = self._behind is None or self._behind.done()
         if self._keys is not None and self._age() > LIFETIME and self._may_read() and is_idle:
             self._behind = asyncio.ensure_future(self._read())

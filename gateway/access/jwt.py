@@ -107,7 +107,9 @@ class JwtVerifier:
         if self._generation != self._keys.generation:
             self._generation = self._keys.generation
             self._known.clear()
-        return self._known.get(key)
+        # whoever comes with the same token all day would otherwise never hear that its key was taken back
+        self._keys.refresh_behind()
+        return self._known.get(key) if self._keys.are_trusted else None
 
     async def _claims(self, token: str) -> Mapping[str, Any] | None:
         try:
@@ -176,5 +178,5 @@ def _accounts(claim: object) -> list[str]:
 def _name(claims: Mapping[str, Any]) -> str:
     """The subject's name in the form in which it may stand in a log."""
     subject = claims.get("sub")
-    name = quote(subject, safe="@ .:|+-_") if isinstance(subject, str) else ""
+    name = quote(subject.encode("utf-8", "surrogatepass"), safe="@ .:|+-_") if isinstance(subject, str) else ""
     return f"jwt:{name if len(name) <= _LONGEST_NAME else digest(name)}"
