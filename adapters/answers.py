@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -16,6 +16,8 @@ from adapters.refusals import own_words
 from adapters.words import fold
 
 _LONGEST_ID: Final = 300
+_OF_ERRORS: Final = ("errors", "error", "exception", "message", "errorMessage", "errorCode", "code")
+_NOTHING: Final = frozenset({b"", b"null", b'""', b"[]", b"{}"})
 
 
 def open_answer(answer: Answer, marketplace: str) -> Opened:
@@ -41,6 +43,11 @@ def check_shape(opened: Opened, known: Collection[str], marketplace: str) -> Non
             f"{marketplace} answered with JSON that is no batch of its kind: check base_url and the kind of batch",
             source_message=own_words(opened.body),
         )
+
+
+def tells_error(members: Mapping[str, Raw]) -> bool:
+    """True for an object that speaks as errors do: a status word in it may be the call's, not the batch's."""
+    return any(bytes(members.get(key, b"")) not in _NOTHING for key in _OF_ERRORS)
 
 
 def check_echo(asked: str, echoed: Raw | None, marketplace: str) -> None:

@@ -19,7 +19,7 @@ from msgspec import Raw
 from pydantic import Field
 
 from adapters import decoding, truth
-from adapters.answers import check_echo, check_shape, open_answer, segment
+from adapters.answers import check_echo, check_shape, open_answer, segment, tells_error
 from adapters.base import Account, Answer, Asking, Request, Source, account_of
 from adapters.credentials import OptionalSecret, Secret, SellerId, basic
 from adapters.decoding import Opened
@@ -52,6 +52,7 @@ _BATCH_WORDS: Final[Mapping[str, Status]] = MappingProxyType(  # [create], in an
         "completed": Status.COMPLETED,
         "failed": Status.FAILED,
         "cancelled": Status.CANCELLED,
+        "batch_already_processed": Status.IN_PROGRESS,  # a code of [stock]; see `_STILL_PROCESSING`
     }
 )
 _ITEM_WORDS: Final[Mapping[str, ItemStatus]] = MappingProxyType(
@@ -310,7 +311,7 @@ class Idefix:
         """See `Adapter.refusal`. 405 and the code for "still processing" are read by `ask`."""
         if answer.status == _METHOD_NOT_ALLOWED:
             return None
-        if 400 <= answer.status < 500 and _STILL_PROCESSING in codes(answer.body):
+        if answer.status >= 400 and _STILL_PROCESSING in codes(answer.body):
             return None
         return refusal_of(answer, self.title, _BY_CODE)
 
@@ -338,6 +339,8 @@ def _either(url: str, headers: Mapping[str, str]) -> Generator[Request, Answer, 
 
 
 def _read(answer: Answer, source: str, batch_id: str) -> Snapshot:
+    if answer.status >= 400:  # `refusal` lets this code alone pass
+        return _still_processing(_as_json(answer.body), source, batch_id)
     opened = open_answer(answer, Idefix.title)
     pieces = _pieces(opened.members, source)
     if not pieces:
@@ -346,7 +349,7 @@ def _read(answer: Answer, source: str, batch_id: str) -> Snapshot:
             if code in told:
                 raise refuse(answer, Idefix.title, advice)
         if _STILL_PROCESSING in told:
-            return _still_processing(opened, source, batch_id)
+            return _still_processing(opened.body, source, batch_id)
     return _snapshot(opened, pieces, source, batch_id)
 
 
@@ -357,7 +360,12 @@ def _pieces(members: Mapping[str, Raw], source: str) -> list[Raw] | None:
     return next(filter(None, lists), lists[0] if lists else None)
 
 
-def _still_processing(opened: Opened, source: str, batch_id: str) -> Snapshot:
+def _as_json(body: bytes) -> bytes:
+    """The body itself, or as a JSON string where it is plain text."""
+    return body if decoding.value(body) is not None else msgspec.json.encode(body.decode(errors="replace"))
+
+
+def _still_processing(payload: bytes, source: str, batch_id: str) -> Snapshot:
     return Snapshot(
         source=source,
         id=batch_id,
@@ -365,14 +373,14 @@ def _still_processing(opened: Opened, source: str, batch_id: str) -> Snapshot:
         status=Status.IN_PROGRESS,
         source_status=_STILL_PROCESSING,
         own=IdefixBatch(),
-        payload=opened.body,
+        payload=payload,
     )
 
 
 def _snapshot(opened: Opened, pieces: list[Raw] | None, source: str, batch_id: str) -> Snapshot:
     found = opened.members
     said = word(found.get("status"))
-    if fold(said or "") not in _BATCH_WORDS:
+    if fold(said or "") not in _BATCH_WORDS or tells_error(found):
         check_shape(opened, _KEYS, Idefix.title)
     check_echo(batch_id, found.get("batchRequestId"), Idefix.title)
     own = IdefixBatch.model_validate(found)

@@ -154,7 +154,7 @@ def _spoken(found: object, depth: int = 0) -> Iterator[str]:
         said = [word for key in _SPEAKING if isinstance(word := fields.get(key), str) and word]
         yield ": ".join(dict.fromkeys([*named[:1], *said[:1]]))
         for key in (*_NESTED, *_SPEAKING):
-            if not isinstance(fields.get(key), str):
+            if key in _NESTED or not isinstance(fields.get(key), str):
                 yield from _spoken(fields.get(key), depth + 1)
 
 
@@ -172,7 +172,11 @@ def _bounded(words: str) -> str:
 
 def codes(body: bytes) -> frozenset[str]:
     """Words of an error body, in upper case, for a look-up of the codes that a marketplace documents."""
-    return frozenset(word.upper() for words in _spoken(decoding.value(body[:_READ])) for word in _words_in(words))
+    piece = body[:_READ]
+    found = decoding.value(piece)
+    if found is None and not piece.lstrip().startswith((b"<", b"{", b"[")):  # some errors are plain text
+        found = piece.decode(errors="replace")
+    return frozenset(word.upper() for words in _spoken(found) for word in _words_in(words))
 
 
 def _words_in(words: str) -> Iterable[str]:

@@ -145,9 +145,10 @@ class SureCart:
 
 
 def _check_kind(opened: Opened, asked: str, kind: str, keys: Iterable[str]) -> None:
-    check_shape(opened, tuple(keys), SureCart.title)
     named = word(opened.members.get("object"))
-    if named is not None and fold(named) != kind:
+    if named is None:
+        check_shape(opened, tuple(keys), SureCart.title)
+    elif fold(named) != kind:
         raise InvalidAnswer(
             f"SureCart answered with another kind of object than a {kind}: check the kind of batch",
             source_message=f"object: {named}",

@@ -17,7 +17,7 @@ from msgspec import Raw
 from pydantic import Field
 
 from adapters import decoding, truth
-from adapters.answers import check_echo, check_shape, open_answer, segment
+from adapters.answers import check_echo, check_shape, open_answer, segment, tells_error
 from adapters.base import Account, Answer, Asking, Request, Source, account_of
 from adapters.credentials import HeaderText, HeaderToken, Secret, SellerId, basic
 from adapters.decoding import Opened
@@ -294,7 +294,8 @@ def _details(item: _Item) -> bytes:
 def _snapshot(opened: _Opened, source: str, batch_id: str) -> Snapshot:
     found = opened.members
     said = word(found.get("status"))
-    if opened.items is None and fold(said or "") not in _BATCH_WORDS:
+    is_known = fold(said or "") in _BATCH_WORDS
+    if opened.items is None and not (is_known and not tells_error(decoding.members(opened.body))):
         check_shape(Opened(found, opened.body), _KEYS, Trendyol.title)
     check_echo(batch_id, found.get("batchRequestId"), Trendyol.title)
     own = TrendyolBatch.model_validate(found)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adapters.errors import InvalidAnswer, NotFound, Rejected, Unauthenticated
+from adapters.errors import InvalidAnswer, NotFound, Rejected, Unauthenticated, Unavailable
 from adapters.idefix import IdefixBatch, IdefixItem
 from adapters.model import Failure, ItemStatus, Operation, Outcome, Snapshot, Status
 from adapters.registry import ADAPTERS
@@ -190,6 +190,43 @@ def test_already_processed_means_still_processing() -> None:
     assert read(STOCK, {"message": "BATCH_ALREADY_PROCESSED"}).status is Status.IN_PROGRESS
     assert talk(STOCK, "1", [answer({"code": "BATCH_ALREADY_PROCESSED"}, 409)]).snapshot.status is Status.IN_PROGRESS
     assert not read(STOCK, {"message": "BATCH_ALREADY_PROCESSED"}).is_confirmed
+    said = read(STOCK, {"batchRequestId": "batch-1", "status": "BATCH_ALREADY_PROCESSED"})
+    assert (said.status, said.source_status) == (Status.IN_PROGRESS, "BATCH_ALREADY_PROCESSED")
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422, 500])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"errors": "BATCH_ALREADY_PROCESSED"},
+        ["BATCH_ALREADY_PROCESSED"],
+        "BATCH_ALREADY_PROCESSED",
+        b"Error: BATCH_ALREADY_PROCESSED",
+        b"\xff BATCH_ALREADY_PROCESSED",
+    ],
+)
+def test_still_processing_is_told_in_any_shape(status: int, said: object) -> None:
+    snapshot = talk(STOCK, "1", [answer(said, status)]).snapshot
+    assert (snapshot.status, snapshot.source_status) == (Status.IN_PROGRESS, "BATCH_ALREADY_PROCESSED")
+    assert "BATCH_ALREADY_PROCESSED" in json.dumps(json.loads(snapshot.payload))
+
+
+@pytest.mark.parametrize("said", [b"BATCH_NOT_EXIST", {"errors": "BATCH_NOT_EXIST"}, ["BATCH_NOT_EXIST"]])
+def test_a_code_is_found_in_any_shape(said: object) -> None:
+    assert isinstance(IDEFIX.refusal(answer(said, 400)), NotFound)
+
+
+def test_a_code_in_a_page_is_none() -> None:
+    page = b"<html><title>502</title><!-- BATCH_ALREADY_PROCESSED --></html>"
+    assert isinstance(IDEFIX.refusal(answer(page, 502)), Unavailable)
+
+
+@pytest.mark.parametrize("word", ["completed", "failed", "cancelled", "running"])
+@pytest.mark.parametrize("key", ["message", "errors", "error", "exception", "code"])
+def test_the_status_word_of_an_error_is_not_the_batchs(word: str, key: str) -> None:
+    assert isinstance(talk(FAST, "1", [answer({"status": word, key: "Sistem hatası"})]).error, InvalidAnswer)
+    assert read(FAST, {"status": word, key: None}).source_status == word
+    assert read(FAST, {"status": word, key: "x", "batchRequestId": "batch-1"}).source_status == word
 
 
 @pytest.mark.parametrize("code", ["BATCH_NOT_EXIST", "NO_BATCH_ID_EXIST"])

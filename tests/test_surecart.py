@@ -309,6 +309,13 @@ def test_an_operation_has_its_own_fields() -> None:
     assert (found.body, found.query_params, found.response_body) == (b'{"n": 1}', b'{"a": 1}', b'{"ok": true}')
 
 
+@pytest.mark.parametrize(("source", "kind"), [("surecart-batch", "batch"), ("surecart-operation", "batch_operation")])
+def test_the_name_of_its_kind_is_shape_enough(source: str, kind: str) -> None:
+    bare = [answer({"object": kind, "status": "pending"}), answer({"object": "list", "data": []})]
+    snapshot = talk(source, "batch-1", bare[: 2 if kind == "batch" else 1]).snapshot
+    assert (snapshot.status, snapshot.outcome, snapshot.is_confirmed) == (Status.PENDING, None, False)
+
+
 def test_a_batch_has_its_own_fields() -> None:
     found = asked(batch([], 0, finished_batch_operations_count="0")).snapshot.own
     assert isinstance(found, SureCartBatch)

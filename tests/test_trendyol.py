@@ -305,6 +305,14 @@ def test_an_answer_about_another_batch_is_invalid(echo: object) -> None:
     assert "another batch" in error.message
 
 
+@pytest.mark.parametrize("word", ["COMPLETED", "FAILED", "PROCESSING"])
+@pytest.mark.parametrize("error", [{"errors": ["x"]}, {"exception": "TrendyolSystemException"}, {"message": "x"}])
+def test_the_status_word_of_an_error_is_not_the_batchs(word: str, error: dict[str, Any]) -> None:
+    assert isinstance(talk("trendyol", "batch-1", [answer({"status": word, **error})]).error, InvalidAnswer)
+    assert read("trendyol", {"status": word, **dict.fromkeys(error)}).source_status == word
+    assert read("trendyol", {"status": word, "itemCount": 1, **error}).source_status == word
+
+
 @pytest.mark.parametrize(
     ("status", "said", "kind", "words"),
     [
@@ -329,6 +337,7 @@ def test_refusals_tell_what_to_do(status: int, said: object, kind: type[Exceptio
     [
         ({"errors": [{"key": "generic.exception", "message": "Hata"}]}, "generic.exception: Hata"),
         ({"errors": ["First", "Second"]}, "First; Second"),
+        ({"errors": "Only"}, "Only"),
         ({"body": {"errors": [{"message": "Inner"}]}}, "Inner"),
         ({"exception": "TrendyolSystemException", "errors": [{"message": "Hata"}]}, "TrendyolSystemException; Hata"),
         (b"plain words\n\n and more", "plain words and more"),
