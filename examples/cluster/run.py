@@ -16,7 +16,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -36,7 +37,8 @@ Both are asked to watch {batch}; one of them asks the marketplace, both tell.
 
 def main() -> int:
     """Start all, watch, and stay until Ctrl-C."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="batch-gateway-")))
         url = os.environ.get("REDIS_URL") or _valkey(PORTS + 3, folder, stack)
@@ -57,6 +59,21 @@ def main() -> int:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+@contextmanager
+def _undivided() -> Iterator[None]:
+    """Let Ctrl-C wait: what was started is known to whoever ends it."""
+    came: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: came.append(1))
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupt)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _valkey(port: int, folder: Path, stack: ExitStack) -> str:
@@ -96,13 +113,14 @@ def _start(stack: ExitStack, port: int, module: str, *arguments: str) -> None:
 def _run(stack: ExitStack, output: int, module: str, *arguments: str) -> subprocess.Popen[str]:
     """Run a command in a session of its own: Ctrl-C is for this script, which ends all in order."""
     command = [sys.executable, "-m", module, *arguments]
-    process = subprocess.Popen(command, stdout=output, text=True, start_new_session=True)
-    stack.callback(_end, process)
+    with _undivided():
+        process = subprocess.Popen(command, stdout=output, text=True, start_new_session=True)
+        stack.callback(_end, process)
     return process
 
 
 def _wait_until(port: int, *, is_taken: bool) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while _is_taken(port) is not is_taken and time.monotonic() < deadline:
         time.sleep(0.05)
     return _is_taken(port) is is_taken
@@ -118,9 +136,9 @@ def _end(process: subprocess.Popen[str]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     try:
-        process.wait(5)
+        process.wait(10)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
@@ -139,7 +157,7 @@ def _watch(stack: ExitStack, number: int, url: str) -> threading.Thread:
 
 
 def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(url, timeout=2) as answer:
