@@ -65,8 +65,12 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _undivided() -> Iterator[None]:
     """Let Ctrl-C wait: what was started is known to whoever ends it."""
     came: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: came.append(1))
+        signal.signal(number, note)
     try:
         yield
     finally:
