@@ -14,14 +14,17 @@ _LONGEST: Final = 200
 _NULL: Final = b"null"
 
 
+def caseless(text: str) -> str:
+    """Text without its case. Both Turkish i's meet the English one: KIRMIZI is kırmızı, and İstanbul is istanbul."""
+    folded = text.casefold()
+    if folded.isascii():
+        return folded
+    return folded.replace("i\N{COMBINING DOT ABOVE}", "i").replace("\N{LATIN SMALL LETTER DOTLESS I}", "i")
+
+
 def fold(word: str) -> str:
-    """The form in which words are compared. Both Turkish i's meet the English one: BİTTİ, BITTI and bitti are one."""
-    return (
-        word.strip()
-        .casefold()
-        .replace("i\N{COMBINING DOT ABOVE}", "i")
-        .replace("\N{LATIN SMALL LETTER DOTLESS I}", "i")
-    )
+    """The form in which words are compared, without surrounding space: BİTTİ, BITTI and bitti are one."""
+    return caseless(word.strip())
 
 
 def word(piece: Raw | None) -> str | None:

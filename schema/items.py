@@ -11,6 +11,7 @@ from typing import cast
 import strawberry
 
 from adapters import model
+from adapters.words import caseless
 from schema.enums import Language
 from schema.errors import BadUserInput
 from schema.failures import Failure, FailureGroup, failure_groups, failures, say
@@ -165,7 +166,7 @@ class ItemViews:
         if status is not None:
             found = [i for i in found if heads[i].status is status]
         if search:
-            wanted, (keys, titles) = search.casefold(), self._words()
+            wanted, (keys, titles) = caseless(search), self._words()
             found = [i for i in found if wanted in keys[i] or wanted in titles[i]]
         return found
 
@@ -173,8 +174,8 @@ class ItemViews:
         """Keys and titles of all items, as they are compared."""
         if self._searched is None:
             items = list(self._items)
-            keys = [(item.key or "").casefold() for item in items]
-            self._searched = keys, [(item.title or "").casefold() for item in items]
+            keys = [caseless(item.key or "") for item in items]
+            self._searched = keys, [caseless(item.title or "") for item in items]
         return self._searched
 
 

@@ -127,6 +127,17 @@ async def test_items_are_paged_filtered_and_found() -> None:
             assert code_of(await run(w, query, **({"first": 5} | wrong))) == "BAD_USER_INPUT"
 
 
+@pytest.mark.parametrize("search", ["kırmızı", "KIRMIZI", "kirmizi", "İSTANBUL", "istanbul", "Istanbul"])
+async def test_a_search_finds_either_turkish_i(search: str) -> None:
+    async with world() as w:
+        told = many("b", 2).json()
+        told["items"][1]["requestItem"]["product"]["title"] = "KIRMIZI İstanbul Kırmızı"
+        w.marketplace.scripts["b"] = lambda *_: httpx.Response(200, json=told)
+        query = 'query($search: String) { trendyolBatch(id: "b") { items(search: $search) { nodes { index } } } }'
+        answer = await run(w, query, search=search)
+        assert answer["data"]["trendyolBatch"]["items"]["nodes"] == [{"index": 1}]
+
+
 async def test_one_failing_batch_leaves_the_rest_whole_and_in_order() -> None:
     async with world() as w:
         w.marketplace.scripts["good"] = ends_at(0, "good")
