@@ -72,7 +72,7 @@ class ChaosServer:
         """Connections that the other side has not closed."""
         return len(self._open)
 
-    async def all_closed(self, seconds: float = 2.0) -> bool:
+    async def all_closed(self, seconds: float = 30.0) -> bool:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._open:

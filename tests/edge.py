@@ -149,7 +149,7 @@ class Wire:
 
     async def event(self) -> dict[str, Any]:
         """The next ASGI event."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self._to_us.get()
 
     async def receive(self) -> Any:
@@ -162,7 +162,7 @@ class Wire:
         """Code and reason, once the socket is closed; the application has ended then."""
         event = await self.event()
         assert event["type"] == "websocket.close", event
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.app
         return event["code"], event["reason"]
 
@@ -183,7 +183,7 @@ class Wire:
     async def leave(self) -> None:
         """The client goes; returns when the application has ended."""
         self._to_app.put_nowait({"type": "websocket.disconnect", "code": 1001})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self.app
 
 
@@ -203,7 +203,7 @@ async def ready(edge: Edge, *protocols: str) -> Wire:
     return wire
 
 
-async def eventually(condition: Callable[[], bool], within: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], within: float = 30.0) -> None:
     """Let the loop run until the condition holds."""
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110  # what is waited for has no event

@@ -38,12 +38,12 @@ def serve(application: Any, limits: TransportLimits | None = None, **options: An
         yield host, port
     finally:
         server.should_exit = True
-        thread.join(15)
+        thread.join(30)
         listener.close()
         assert not thread.is_alive(), "the server did not stop"
 
 
-def until(condition: Callable[[], bool], within: float = 5.0) -> float:
+def until(condition: Callable[[], bool], within: float = 30.0) -> float:
     """Wait for a condition; returns how long it took in seconds."""
     started = time.monotonic()
     while not condition():

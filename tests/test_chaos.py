@@ -31,6 +31,7 @@ from adapters.errors import (
 from adapters.http import BreakerState, Fetched
 from adapters.model import Status
 from tests.chaos_server import Call, ChaosServer, Handler
+from tests.edge import eventually
 from tests.fake_market import KEY, SECRET, Setup
 
 pytestmark = pytest.mark.anyio
@@ -39,6 +40,8 @@ DONE = b'{"status": "COMPLETED"}'
 HTML = b"<!doctype html><html><head><title>Access denied</title></head><body>Reference 18.2f</body></html>"
 JSON = "Content-Type: application/json"
 MIB = 1024 * 1024
+PATIENCE = 30.0
+"""Seconds: a busy machine may need some for what takes milliseconds."""
 
 
 async def reset(call: Call) -> None:
@@ -258,8 +261,8 @@ async def test_a_misbehaving_upstream_is_a_typed_error_in_time(case: Case, caplo
         async with Setup(base_url=server.url, max_calls=3) as setup:
             started = loop.time()
             with pytest.raises(BatchError) as caught:
-                await setup.fetch(timeout=0.5)
-            assert loop.time() - started < 1.5
+                await setup.fetch(timeout=0.5 if case.error is UpstreamTimeout else PATIENCE)
+            assert loop.time() - started < PATIENCE / 3  # what is slow takes longer, up to for ever
             assert isinstance(caught.value, case.error)
             assert caught.value.code is case.error.code
             assert "shop" in caught.value.message or "Market" in caught.value.message
@@ -267,8 +270,7 @@ async def test_a_misbehaving_upstream_is_a_typed_error_in_time(case: Case, caplo
             assert setup.calls[-1].account == "shop"
             _assert_no_secret(_told(caught.value) + repr(setup.funnel) + repr(setup.calls) + repr(vars(setup.funnel)))
         assert await server.all_closed()
-    await asyncio.sleep(0.02)
-    assert asyncio.all_tasks() <= before
+    await eventually(lambda: asyncio.all_tasks() <= before)
     _assert_no_secret(caplog.text)
 
 
@@ -293,7 +295,7 @@ async def test_a_pool_of_connections_is_not_lost_to_misbehaviour() -> None:
             with pytest.raises(BatchError):
                 await setup.fetch(timeout=0.25)
         playing[:] = [well]
-        assert (await setup.fetch()).snapshot.status is Status.COMPLETED
+        assert (await setup.fetch(timeout=PATIENCE)).snapshot.status is Status.COMPLETED
 
 
 async def test_a_large_body_is_never_held() -> None:
@@ -399,13 +401,24 @@ async def test_every_form_of_retry_after(value: str, seconds: float | None) -> N
         assert setup.funnel.budget_left("shop") == (0 if seconds != 0.0 else pytest.approx(500, abs=2))
 
 
+class Ahead(SystemClock):
+    """Can be set forward."""
+
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.seconds
+
+
 async def test_a_streak_of_server_errors_opens_the_breaker_and_passes() -> None:
+    clock = Ahead()
+
     async def recovering(call: Call) -> None:
         await (server_errors(call) if call.number <= 5 else call.answer(DONE))
 
     async with (
         ChaosServer(recovering) as server,
-        Setup(base_url=server.url, breaker_pause=0.1, breaker_failures=5) as setup,
+        Setup(base_url=server.url, clock=clock, breaker_pause=60, breaker_failures=5) as setup,
     ):
         for _ in range(2):
             with pytest.raises(Unavailable):
@@ -416,7 +429,7 @@ async def test_a_streak_of_server_errors_opens_the_breaker_and_passes() -> None:
             await setup.fetch()
         assert caught.value.retry_after is not None
         assert server.calls == calls == 5
-        await asyncio.sleep(0.12)
+        clock.seconds = 61.0
         assert setup.funnel.breaker_state("shop") is BreakerState.HALF_OPEN
         assert (await setup.fetch()).snapshot.status is Status.COMPLETED
         assert setup.funnel.breaker_state("shop") is BreakerState.CLOSED
@@ -453,15 +466,19 @@ async def test_answers_out_of_order_reach_their_own_questions() -> None:
 async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one() -> None:
     """A second answer on an idle connection would be read as the answer to whatever is asked there next."""
 
+    has_come = asyncio.Event()
+
     async def twice(call: Call) -> None:
         await call.answer(b'{"status": "IN_PROGRESS"}')
         if call.number == 1:
             await asyncio.sleep(0.05)
             await call.answer(DONE)
+            has_come.set()
 
     async with ChaosServer(twice) as server, Setup(base_url=server.url) as setup:
         await setup.fetch("b1")
-        await asyncio.sleep(0.1)
+        await has_come.wait()
+        await asyncio.sleep(0.05)  # and is read
         assert (await setup.fetch("b2")).snapshot.status is Status.IN_PROGRESS
 
 
@@ -476,9 +493,9 @@ async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one() -> 
     async with ChaosServer(late) as server, Setup(base_url=server.url) as setup:
         with pytest.raises(UpstreamTimeout):
             await setup.fetch("b1", timeout=0.2)
-        assert (await setup.fetch("b2")).snapshot.status is Status.IN_PROGRESS
+        assert (await setup.fetch("b2", timeout=PATIENCE)).snapshot.status is Status.IN_PROGRESS
         await asyncio.sleep(0.2)
-        assert (await setup.fetch("b3")).snapshot.status is Status.IN_PROGRESS
+        assert (await setup.fetch("b3", timeout=PATIENCE)).snapshot.status is Status.IN_PROGRESS
 
 
 class JumpingClock(SystemClock):
@@ -504,8 +521,8 @@ async def test_a_wall_clock_that_jumps_changes_no_wait() -> None:
     loop = asyncio.get_running_loop()
     async with ChaosServer(limited) as server, Setup(base_url=server.url, clock=JumpingClock()) as setup:
         started = loop.time()
-        found: Fetched = await setup.fetch()
-        assert 1.0 <= loop.time() - started < 2.0
+        found: Fetched = await setup.fetch(timeout=PATIENCE)
+        assert 0.99 <= loop.time() - started < PATIENCE / 2
         assert found.fetched_at.tzinfo is not None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from typing import Any
 
 import httpx
@@ -24,6 +23,7 @@ from adapters.errors import (
 )
 from adapters.http import BreakerState, Fetched, Priority, replay
 from adapters.model import Status
+from tests.edge import eventually
 from tests.fake_market import Market, Setup, account, ref
 from tests.virtual_clock import VirtualClock
 
@@ -361,20 +361,21 @@ async def test_a_caller_that_leaves_leaves_nothing_behind() -> None:
 
 
 class Slow(Market):
-    """Reads its answer on and on, and knows in which thread and whether it was closed."""
+    """Reads its answer until it is let on, and knows in which thread and whether it was closed."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.seconds = seconds
         self.threads: list[str] = []
-        self.closed = threading.Event()
+        self.begun, self.may_go_on, self.closed = threading.Event(), threading.Event(), threading.Event()
+        self.was_let_on = False
 
     def ask(self, account: Any, source: str, batch_id: str) -> Any:
         asking = super().ask(account, source, batch_id)
         try:
             answer = yield next(asking)
             self.threads.append(threading.current_thread().name)
-            time.sleep(self.seconds)
+            self.begun.set()
+            self.was_let_on = self.may_go_on.wait(30)
             try:
                 asking.send(answer)
             except StopIteration as end:
@@ -383,59 +384,57 @@ class Slow(Market):
             self.closed.set()
 
 
-def slow_reader(seconds: float, **limits: Any) -> tuple[Setup, Slow]:
+def slow_reader(**limits: Any) -> tuple[Setup, Slow]:
     setup = Setup(done, **limits)
-    market = Slow(seconds)
+    market = Slow()
     setup.funnel._lines["shop"].adapter = market  # type: ignore[assignment]
     return setup, market
 
 
 async def test_a_large_answer_is_read_beside_the_event_loop() -> None:
-    setup, market = slow_reader(0.2, decode_aside=1)
-    longest = 0.0
-
-    async def heartbeat() -> None:
-        nonlocal longest
-        while True:
-            at = time.perf_counter()
-            await asyncio.sleep(0.005)
-            longest = max(longest, time.perf_counter() - at)
-
+    setup, market = slow_reader(decode_aside=1)
     async with setup:
-        beating = asyncio.ensure_future(heartbeat())
-        found = await setup.fetch()
-        beating.cancel()
-        assert found.snapshot.status is Status.COMPLETED
+        asked = asyncio.ensure_future(setup.fetch(timeout=60))
+        await eventually(market.begun.is_set)
+        market.may_go_on.set()  # by the loop, which would not come to it if it read by itself
+        assert (await asked).snapshot.status is Status.COMPLETED
+        assert market.was_let_on
         assert market.threads[0].startswith("reading")
-        assert longest < 0.15
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("reading")]
 
 
 async def test_a_small_answer_is_read_at_once() -> None:
-    setup, market = slow_reader(0.0)
+    setup, market = slow_reader()
+    market.may_go_on.set()
     async with setup:
         await setup.fetch()
     assert market.threads == [threading.current_thread().name]
 
 
 async def test_reading_aside_ends_in_time_and_closes_behind_itself() -> None:
-    setup, market = slow_reader(0.3, decode_aside=1)
+    clock = VirtualClock()
+    setup, market = slow_reader(decode_aside=1, clock=clock)
     async with setup:
+        asked = asyncio.ensure_future(setup.fetch(timeout=1.0))
+        await eventually(market.begun.is_set)
+        await clock.advance(1.0)
         with pytest.raises(UpstreamTimeout, match="too large"):
-            await setup.fetch(timeout=0.1)
+            await asked
         assert not market.closed.is_set()
-    assert market.closed.wait(1)
+        market.may_go_on.set()
+    assert market.closed.wait(30)
 
 
 async def test_leaving_while_an_answer_is_read_aside() -> None:
-    setup, market = slow_reader(0.3, decode_aside=1)
+    setup, market = slow_reader(decode_aside=1)
     async with setup:
-        asked = asyncio.ensure_future(setup.fetch())
-        await asyncio.sleep(0.1)
+        asked = asyncio.ensure_future(setup.fetch(timeout=60))
+        await eventually(market.begun.is_set)
         asked.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asked
-    assert market.closed.wait(1)
+        market.may_go_on.set()
+    assert market.closed.wait(30)
     await asyncio.sleep(0)
 
 
