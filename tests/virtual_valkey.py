@@ -14,6 +14,8 @@ from typing import Any
 
 import redis
 
+from gateway.core.cluster.believing import PEEK
+from gateway.core.cluster.membership import KNOCK
 from gateway.core.cluster.server import Script, ServerAway, Value
 from tests.virtual_clock import VirtualClock
 
@@ -30,6 +32,8 @@ class VirtualValkey:
         self.skew_ms = 0
         """How far the server's clock is off."""
         self.is_down = False
+        self.takes_no_writes = False
+        """It answers what only reads: it is full, or a copy."""
         self.listeners: dict[VirtualLink, asyncio.Queue[bytes | None]] = {}
         self.name = name
         self._loaded: dict[str, str] = {}
@@ -102,6 +106,9 @@ class VirtualLink:
     frozen: asyncio.Event = field(default_factory=asyncio.Event)
     loses: Script | None = None
     """Requests of this kind do not arrive."""
+    unheard: list[Script] = field(default_factory=list[Script])
+    """Requests of this kind arrive, and the answer to the next one does not."""
+    database: int = 0
     commands: int = 0
     timeout: float = 0.25
 
@@ -126,7 +133,12 @@ class VirtualLink:
         if self.valkey.is_held_up:
             self.valkey.later(partial(self.valkey.run, script, keys, values))
             await self._time_out()
+        if self.valkey.takes_no_writes and script not in {KNOCK, PEEK}:
+            raise ServerAway("ReadOnlyError")
         answer = self.valkey.run(script, keys, values)
+        if script in self.unheard:
+            self.unheard.remove(script)
+            await self._time_out()
         await self._way()
         return answer
 

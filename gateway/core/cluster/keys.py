@@ -15,10 +15,10 @@ FORMAT: Final = 1
 class Keys:
     """All keys and the channel, below one namespace."""
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, database: int = 0) -> None:
         self._prefix = f"{namespace}:v{FORMAT}:"
-        self.news = f"{self._prefix}news"
-        """Channel: what the replicas tell each other."""
+        self.news = f"{self._prefix}news:{database}"
+        """Channel: what the replicas tell each other. Channels are the server's, not a database's as keys are."""
         self.members = f"{self._prefix}members"
         """Hash: session → until when it is alive (ms), and its share of the budgets."""
         self.opens = f"{self._prefix}opens"

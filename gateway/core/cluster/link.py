@@ -5,18 +5,24 @@ It also knows the server's clock: replicas order what they read by it, whatever 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from adapters.clock import Clock
+from adapters.deadline import within
 from gateway.core.cluster.server import Script, Server, ServerAway, Value
 
 log = logging.getLogger(__name__)
 
 _PATIENCE: Final = 2
 """Calls in a row that fail before the server counts as lost."""
+_AT_ONCE: Final = 12
+"""Calls under way at a time, but for probes: fewer than there are connections, so that a probe always finds one."""
+_TURN: Final = 2.0
+"""Seconds that a call waits for its turn; it is then as if the server had not answered."""
 _SAMPLES: Final = 32
 _GRAIN: Final = 0.001
 """Seconds: what the server's clock tells is cut off to milliseconds."""
@@ -34,6 +40,7 @@ class Link:
         self._server = server
         self._clock = clock
         self._failures = 0
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self._samples: deque[_Sample] = deque(maxlen=_SAMPLES)
         self._since = clock.monotonic()
         self._is_told = False
@@ -43,21 +50,15 @@ class Link:
 
     async def run(self, script: Script, keys: Sequence[str], *values: Value) -> Any:
         """What the script returns. Raises `ServerAway`, at once while the server is lost."""
-        if not self.is_up:
-            raise ServerAway("lost")
-        return await self._count(self._server.run(script, keys, values))
+        return await self._in_turn(self._server.run, script, keys, values)
 
     async def get(self, key: str) -> bytes | None:
         """The value of a key. Raises `ServerAway`."""
-        if not self.is_up:
-            raise ServerAway("lost")
-        return await self._count(self._server.get(key))
+        return await self._in_turn(self._server.get, key)
 
     async def publish(self, channel: str, message: bytes) -> None:
         """Tell all who listen. Raises `ServerAway`."""
-        if not self.is_up:
-            raise ServerAway("lost")
-        await self._count(self._server.publish(channel, message))
+        await self._in_turn(self._server.publish, channel, message)
 
     def listen(self, channel: str) -> AsyncGenerator[bytes | None]:
         """What is told from now on. Ends in `ServerAway`."""
@@ -93,19 +94,38 @@ class Link:
         """A moment of the server's clock (ms) on the steady one, never in the future."""
         return min(self._clock.monotonic(), ms / 1000 - min(self._samples, default=_Sample(0.0, 0.0)).offset)
 
-    async def _count(self, answer: Any) -> Any:
+    async def _in_turn(self, call: Callable[..., Awaitable[Any]], *values: Any) -> Any:
+        """Many calls in one moment wait here, not for a connection: that would look like a server that is lost."""
+        self._need()
+        try:
+            with within(self._clock, _TURN if self._turns.locked() else None):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise ServerAway("busy") from None
+        try:
+            self._need()
+            return await self._count(call(*values))
+        finally:
+            self._turns.release()
+
+    def _need(self) -> None:
+        if not self.is_up:
+            raise ServerAway("lost")
+
+    async def _count(self, answer: Awaitable[Any]) -> Any:
         self.commands += 1
         try:
             told = await answer
         except ServerAway as error:
             self._failures += 1
             if self._failures >= _PATIENCE:
-                self._lose(error)
+                self.lose(error)
             raise
         self._failures = 0
         return told
 
-    def _lose(self, error: ServerAway) -> None:
+    def lose(self, error: ServerAway) -> None:
+        """The server is not to be used until it is found again."""
         if self.is_up:
             self.is_up = False
             self._samples.clear()

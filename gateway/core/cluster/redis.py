@@ -12,6 +12,7 @@ from redis.asyncio.connection import BlockingConnectionPool, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from gateway.core.cluster.server import TIME, Script, ServerAway, Value
 
@@ -25,12 +26,12 @@ class RedisServer:
 
     def __init__(self, url: str, timeout: float) -> None:
         given: dict[str, Any] = dict(parse_url(url))
-        self._timeout = timeout
+        self.database = int(given.pop("db", 0))
         self._cache: Any = RedisCache(
             serializer=NullSerializer(encoding=None),
             endpoint=given.pop("host"),
             port=given.pop("port", 6379),
-            db=given.pop("db", 0),
+            db=self.database,
             password=given.pop("password", None),
             pool_max_size=_CONNECTIONS,
             create_connection_timeout=timeout,
@@ -41,6 +42,8 @@ class RedisServer:
                 "socket_timeout": timeout,
                 "retry": Retry(NoBackoff(), 0),
                 "client_name": "batch-gateway",
+                # with them, the pool hands out connections that the server has closed, and timeouts are not ours
+                "maint_notifications_config": MaintNotificationsConfig(enabled=False),
                 **given,
             },
         )

@@ -37,6 +37,9 @@ class Script:
 class Server(Protocol):
     """What is asked of Redis or Valkey. Everything may raise `ServerAway`."""
 
+    database: int
+    """Its number: whoever shares the server's channels may be in another."""
+
     async def run(self, script: Script, keys: Sequence[str], values: Sequence[Value]) -> Any:
         """What the script returns."""
         ...

@@ -1,0 +1,64 @@
+"""The client of the server, on a real Valkey."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from gateway.core.cluster.keys import Keys
+from gateway.core.cluster.membership import KNOCK
+from gateway.core.cluster.redis import RedisServer
+from tests.valkey import namespace, need_valkey, valkey
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    need_valkey()
+    with valkey() as server:
+        yield server.port
+
+
+def admin(port: int) -> Any:
+    return redis.Redis(port=port)
+
+
+async def test_connections_that_the_server_has_closed_are_not_used(port: int) -> None:
+    """As idle ones are after its `timeout`, or by a firewall: that is no loss of the server."""
+    server = RedisServer(f"redis://127.0.0.1:{port}/0", 1.0)
+    await asyncio.gather(*(server.get(f"{number}") for number in range(10)))
+    with admin(port) as operator:
+        assert operator.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") >= 2
+    await asyncio.sleep(0.05)
+    assert await asyncio.gather(*(server.get(f"{number}") for number in range(10))) == [None] * 10
+    await server.aclose()
+
+
+async def test_scripts_that_the_server_has_forgotten_are_given_to_it_again(port: int) -> None:
+    server = RedisServer(f"redis://127.0.0.1:{port}/0", 1.0)
+    first = await server.run(KNOCK, [], [])
+    with admin(port) as operator:
+        operator.script_flush()
+    assert int((await server.run(KNOCK, [], []))[0]) >= int(first[0])
+    await server.aclose()
+
+
+async def test_databases_of_one_server_do_not_hear_of_each_other(port: int) -> None:
+    name = namespace()
+    urls = (f"redis://127.0.0.1:{port}/0", f"redis://127.0.0.1:{port}/1", f"redis://127.0.0.1:{port}?db=2")
+    servers = [RedisServer(url, 1.0) for url in urls]
+    channels = [Keys(name, server.database).news for server in servers]
+    assert len(set(channels)) == 3
+    heard = servers[1].listen(channels[1])
+    assert await anext(heard) is None
+    for server, channel in zip(servers, channels, strict=True):
+        await server.publish(channel, channel.encode())
+    assert await anext(heard) == channels[1].encode()
+    await heard.aclose()
+    for server in servers:
+        await server.aclose()
