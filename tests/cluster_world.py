@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -106,10 +106,9 @@ class Replica:
         updates: list[Update] = []
 
         async def read() -> None:
-            subscription = await self.core.watches.subscribe(refs, detail)
-            async for update in subscription:
-                updates.append(update)  # noqa: PERF401 - seen as it comes
-            await subscription.aclose()
+            async with aclosing(await self.core.watches.subscribe(refs, detail)) as subscription:
+                async for update in subscription:
+                    updates.append(update)  # noqa: PERF401 - seen as it comes
 
         self.streams.append(asyncio.ensure_future(read()))
         return updates

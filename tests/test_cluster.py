@@ -255,9 +255,7 @@ async def test_an_end_that_did_not_arrive_is_read_again_by_whoever_lives_on() ->
     async with cluster_world() as world:
         holder, other = await _an_end_that_did_not_arrive(world)
         holder.life.kill()
-        await world.run(5)
-        assert other.core.watches.is_watched(ref("b1"))
-        await world.run(25)
+        await world.run(8)
         known = other.core.batches.at_hand(ref("b1"))
         assert known is not None
         assert known.snapshot.is_terminal

@@ -67,7 +67,7 @@ class Cluster:
         self, server: Server, name: str, settings: ClusterSettings, accounts: Sequence[Account], clock: Clock
     ) -> None:
         self._clock = clock
-        self._keys = Keys(settings.namespace)
+        self._keys = Keys(settings.namespace, server.database)
         self._link = Link(server, clock)
         self._timing = Timing(settings.lease)
         self._session = Session(name, self._timing, self._link, self._keys, clock)
@@ -75,6 +75,8 @@ class Cluster:
         self._tasks = Tasks()
         self._under_way: set[str] = set()
         self._beating = asyncio.Lock()
+        self._may_have_lapsed = False
+        """Others may have taken over from this replica since its watches were last claimed."""
         self._watcher: Watcher | None = None
         self._batches: Batches | None = None
         self.duty = SharedDuty(self._session, self._link, self._keys, Accounts(accounts), clock)
@@ -157,18 +159,23 @@ class Cluster:
                 await self._report()
             beat = await self._session.beat()
             self._session.is_returning = False
-            is_new = beat.has_lapsed or not self._link.is_up
+            self._may_have_lapsed |= beat.has_lapsed or not self._link.is_up
             self._link.found()
-            if is_new:
+            if self._may_have_lapsed:
                 self._once("join", self._join)
             self._once("settle", self.keeper.settle)
             self.duty.retry()
+            if self.duty.differs(beat.held):
+                self._once("reconcile", self.duty.reconcile)
             for session in beat.gone:
                 self._once(session, partial(self._inherit, session))
-        except ServerAway:
+        except ServerAway as error:
             self._session.is_returning = False
-            if not self._link.is_up and not self._session.is_valid and not self.duty.is_alone:
-                self.duty.go_alone()
+            self._may_have_lapsed = True  # the answer that was lost may have said so
+            if not self._session.is_valid:
+                self._link.lose(error)  # also where it still lets us read: a full server, a copy that takes no writes
+                if not self.duty.is_alone:
+                    self.duty.go_alone()
 
     async def _report(self) -> None:
         """On the way back: use nothing more of what is kept for the lost, and tell what was used.
@@ -195,7 +202,12 @@ class Cluster:
             self._under_way.discard(name)
 
     async def _join(self) -> None:
-        await self.duty.join_again()
+        self._may_have_lapsed = False
+        try:
+            await self.duty.join_again()
+        except ServerAway:
+            self._may_have_lapsed = True
+            raise
 
     async def _inherit(self, session: str) -> None:
         await self.duty.inherit(session)

@@ -18,7 +18,7 @@ from gateway.core.accounts import Accounts
 from gateway.core.batches import Batches
 from gateway.core.cluster.keys import Keys, field, read_field
 from gateway.core.cluster.link import Link
-from gateway.core.cluster.membership import CLAIM, INHERIT, RELEASE
+from gateway.core.cluster.membership import CLAIM, HELD, INHERIT, RELEASE
 from gateway.core.cluster.news import Failed, error_of, failed, write
 from gateway.core.cluster.server import ServerAway
 from gateway.core.cluster.session import Session
@@ -49,6 +49,8 @@ class SharedDuty:
         self._finished: set[BatchRef] = set()
         self._tasks = Tasks()
         self._is_flushing = False
+        self._difference = 0
+        """By how many leases more the server knew last."""
         self.is_alone = False
         """True while this replica asks for everything that it watches, because the server is lost."""
 
@@ -124,6 +126,22 @@ class SharedDuty:
         """Look whether others still ask for what we only listen to, and whether their news have reached us."""
         await self.claim([ref for ref in self._watcher.watched() if ref not in self._tokens])
 
+    def differs(self, held: int) -> bool:
+        """Hear how many leases the server knows of; True where that was as far off before: it is nothing under way."""
+        before, self._difference = self._difference, held - len(self._tokens) - len(self._finished)
+        return self._difference != 0 and self._difference == before
+
+    async def reconcile(self) -> None:
+        """Where an answer was lost, the server knows of other leases than this replica. Raises `ServerAway`."""
+        names = await self._link.run(HELD, [self._keys.owned(self._session.id)])
+        held = {ref for name in names if (ref := read_field(name)) is not None}
+        unsure = (held ^ self._tokens.keys()) - self._finished - self._wanted.keys()
+        for ref in unsure:
+            if not self._watcher.is_watched(ref):
+                self._finished.add(ref)  # to be given back, unless it is watched from now on
+                await self._watcher.adopt(ref, 0.0)
+        await self.claim([ref for ref in unsure if self._watcher.is_watched(ref)])
+
     async def inherit(self, session: str) -> None:
         """Take over what a dead session has left, in turn with the other survivors. Raises `ServerAway`."""
         prefix = self._keys.owned("")
@@ -190,9 +208,9 @@ class SharedDuty:
 
     def _told(self, ref: BatchRef, token: str, age: float) -> None:
         self._watcher.begun(ref, age)
+        self._finished.discard(ref)
         if token:
             self._tokens[ref] = int(token)
-            self._finished.discard(ref)
             self._watcher.hold(ref)
             if not self._watcher.is_watched(ref):  # its watch ended while it was claimed
                 self.finish(ref)

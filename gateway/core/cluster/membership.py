@@ -65,7 +65,8 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[4])) do
   end
 end
 local lapsed = (own and tonumber(string.match(own, '^%d+')) > at) and 0 or 1
-return {string.format('%.0f', at), lapsed, string.format('%.9f', may), known, alive, gone}
+local held = redis.call('SCARD', ARGV[9] .. me)
+return {string.format('%.0f', at), lapsed, string.format('%.9f', may), known, alive, gone, held}
 """
 )
 """Keys: members, opens, away, owners. Values: session, name, lifetime (ms), the share it uses now, whether it was a
@@ -73,8 +74,8 @@ member before, how long after a start nothing new is shared out (ms), how long a
 share is kept (ms), start of the keys of owned batches, how long calls count (ms), for how long a lost member surely
 keeps to its reserve (ms), and when this was sent at the latest (ms; 0 where that is not known): a server that was held
 up does not keep a member alive by what it was told before. Returns the time, whether it had not been alive, the share
-that it may use from now on, how many members are counted, the other living sessions, and the dead ones that left
-batches.
+that it may use from now on, how many members are counted, the other living sessions, the dead ones that left batches,
+and how many batches are this session's.
 
 A server that has forgotten its members does not know who of them is away: the share that nobody returns with stands as
 that of a lost member, '?'.
@@ -158,6 +159,9 @@ return told
 )
 """Keys: members, leases, owners, fence, watches. Values: session, start of the keys of owned batches, a dead session,
 how many. Returns the time, then batches that were the dead session's: name, token, when the watch began (ms)."""
+
+HELD: Final = Script("return redis.call('SMEMBERS', KEYS[1])")
+"""Keys: owned batches of a session. Returns them."""
 
 RELEASE: Final = Script(
     """

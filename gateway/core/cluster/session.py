@@ -56,6 +56,8 @@ class Beat(NamedTuple):
     """Sessions of the other members."""
     gone: tuple[str, ...]
     """Sessions that are dead and have left batches behind."""
+    held: int
+    """Batches that are this member's, as the server has it."""
 
 
 class Session:
@@ -107,7 +109,7 @@ class Session:
         """Say that this member lives. Raises `ServerAway`; the server may have heard it all the same."""
         keys, began = self._keys, self._clock.monotonic()
         self._counted_until = began + self.timing.alive
-        at, lapsed, share, known, alive, gone = await self._link.probe(
+        at, lapsed, share, known, alive, gone, held = await self._link.probe(
             BEAT,
             [keys.members, keys.opens, keys.away, keys.owners],
             self.id,
@@ -128,7 +130,7 @@ class Session:
         self._change(float(share))
         self.known = int(known)
         self.alive = tuple(sorted(one.decode() for one in alive))
-        return Beat(bool(lapsed), self.alive, tuple(one.decode() for one in gone))
+        return Beat(bool(lapsed), self.alive, tuple(one.decode() for one in gone), int(held))
 
     def _sent(self, at: float) -> int:
         """The latest that a moment may be on the server's clock (ms); 0 where that is not known."""
