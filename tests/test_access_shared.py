@@ -37,8 +37,8 @@ def url() -> Iterator[str]:
 
 
 @asynccontextmanager
-async def linked(url: str) -> AsyncGenerator[Link]:
-    link = Link(RedisServer(url, 0.25), SystemClock())
+async def linked(url: str, timeout: float = 5.0) -> AsyncGenerator[Link]:  # noqa: ASYNC109 - the server's own
+    link = Link(RedisServer(url, timeout), SystemClock())
     link.found()
     try:
         yield link
@@ -86,25 +86,33 @@ async def test_a_server_that_is_slow_holds_nobody_up(url: str) -> None:
     port = urlsplit(url).port
     assert port is not None
     with tcp_proxy(port) as proxy:
-        proxy.delay = 0.15
-        async with linked(proxy.url) as link:
+        proxy.delay = 3.0
+        async with linked(proxy.url, timeout=30.0) as link:
             slow = rates(link, Keys(namespace()), 100, patience=0.03)
             began = time.monotonic()
             asked = [await slow.take("a") for _ in range(100)]
-            assert time.monotonic() - began < 0.12
-            assert 45 <= sum(asked) <= 52, "its own share"
-            await asyncio.sleep(0.2)
+            took = time.monotonic() - began
+            assert took < 1.5, "half the time of one answer"
+            assert 45 <= sum(asked) <= 50 * (1 + took) + 2, "its own share"
             await slow.aclose()
 
 
 async def test_without_the_server_each_has_its_share(url: str) -> None:
     async with linked(url) as link:
         link.is_up = False
-        lost = rates(link, Keys(namespace()), 100, share=0.25)
-        assert 24 <= sum([await lost.take("a") for _ in range(100)]) <= 26
-        unknown = rates(link, Keys(namespace()), 100, share=0.0)
-        assert 9 <= sum([await unknown.take("a") for _ in range(100)]) <= 11
+        for share, each in ((0.25, 25), (0.0, 10)):
+            lost = rates(link, Keys(namespace()), 100, share=share)
+            began = time.monotonic()
+            admitted = sum([await lost.take("a") for _ in range(100)])
+            assert each - 1 <= admitted <= each * (1 + time.monotonic() - began) + 1
         assert link.commands == 0
+
+
+async def known(documents: SharedDocuments, text: str) -> None:
+    """Wait until the server gives it out."""
+    async with asyncio.timeout(30):
+        while await documents.recall(sha(text)) != text:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.001)
 
 
 async def test_registered_documents_are_bounded_at_the_server_too(url: str) -> None:
@@ -114,14 +122,13 @@ async def test_registered_documents_are_bounded_at_the_server_too(url: str) -> N
         for number in range(10):
             text = f"{{ a{number} }}"
             documents.keep(sha(text), text)
-            await asyncio.sleep(0.01)
-            assert await documents.recall(sha(text)) == text
+            await known(documents, text)
         assert await documents.recall(sha("{ a0 }")) is None
         large = "x" * 90
         documents.keep(sha(large), large)
-        await asyncio.sleep(0.05)
+        await known(documents, large)
         kept = [await documents.recall(sha(f"{{ a{number} }}")) for number in range(10)]
-        assert await documents.recall(sha(large)) == large
+        await known(documents, large)
         assert sum(text is not None for text in kept) <= 1
         await documents.aclose()
 
@@ -131,10 +138,11 @@ async def test_what_the_server_says_is_believed_by_its_hash_alone(url: str) -> N
     async with linked(url) as link:
         documents = SharedDocuments(link, keys, SystemClock(), most=10, most_bytes=1_000)
         documents.keep(sha("{ good }"), "{ evil }")
+        while documents._tasks:
+            await asyncio.wait(documents._tasks)
         documents.keep(sha("{ other }"), "{ other }")
-        await asyncio.sleep(0.05)
+        await known(documents, "{ other }")
         assert await documents.recall(sha("{ good }")) is None
-        assert await documents.recall(sha("{ other }")) == "{ other }"
         await documents.aclose()
 
 
@@ -154,7 +162,7 @@ def two(url: str) -> Iterator[list[Running]]:
             for index in range(2)
         ]
         with running(both[0]) as one, running(both[1]) as other:
-            until(lambda: all("2 replicas" in replica.ask("GET", "/readyz").text for replica in (one, other)), 10)
+            until(lambda: all("2 replicas" in replica.ask("GET", "/readyz").text for replica in (one, other)), 60)
             yield [one, other]
 
 
@@ -162,10 +170,13 @@ def test_a_client_has_one_rate_at_two_replicas(two: list[Running]) -> None:
     body, who = {"query": "{ __typename }"}, bearer("token-of-one")
     with httpx.Client(trust_env=False) as http:
         began = time.monotonic()
-        answers = [http.post(f"{two[n % 2].url}/graphql", json=body, headers=who) for n in range(60)]
+        answers: list[httpx.Response] = []
+        refused: list[httpx.Response] = []
+        while len(refused) < 40 and len(answers) < 1_000:  # a machine may be slow
+            answers.append(http.post(f"{two[len(answers) % 2].url}/graphql", json=body, headers=who))
+            refused = [answer for answer in answers if answer.status_code == 429]
         took = time.monotonic() - began
     good = sum(answer.status_code == 200 for answer in answers)
-    refused = [answer for answer in answers if answer.status_code == 429]
     assert 15 <= good <= 20 * (1 + took) + 20  # what both may use where the server is slow
     assert {(code(answer), answer.headers["retry-after"]) for answer in refused} == {("RATE_LIMITED", "1")}
     assert two[1].post("{ __typename }", bearer("token-of-two")).status_code == 200, "each client by itself"
@@ -185,11 +196,17 @@ def test_a_document_that_one_replica_was_given_is_known_to_the_other(two: list[R
     query = "{ __typename socket: __typename }"
     named = {"persistedQuery": {"version": 1, "sha256Hash": sha(query)}}
     assert two[1].post(query, who, extensions=named).status_code == 200
-    time.sleep(0.05)
     with two[0].socket(who) as socket:
         let_in(socket)
-        say(socket, type="subscribe", id="1", payload={"extensions": named})
-        assert hear(socket)["payload"] == {"data": {"__typename": "Query", "socket": "Query"}}
+
+        def told() -> bool:
+            say(socket, type="subscribe", id="1", payload={"extensions": named})
+            answer = hear(socket)
+            if answer["type"] == "next":
+                assert hear(socket)["type"] == "complete"
+            return answer["payload"] == {"data": {"__typename": "Query", "socket": "Query"}}
+
+        until(told)
 
 
 async def test_nothing_of_clients_stands_at_the_server_in_the_clear(url: str, two: list[Running]) -> None:
