@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from gateway.transports.hosts import is_for_one_host
 from gateway.transports.limits import TransportLimits
 from gateway.transports.live import ABORT
 from gateway.transports.repeated import LARGEST, SENT, AtOnce, Sent, split
@@ -27,7 +28,7 @@ _TOO_LARGE: Final = (
 _TOO_LATE: Final = (b"HTTP/1.1 408 Request Timeout\r\n", b"The request's headers did not arrive in time.\n")
 
 
-class _TooLarge(Exception):
+class _Unreadable(Exception):
     """Stops the parser."""
 
 
@@ -70,6 +71,10 @@ class HttpProtocol(HttpToolsProtocol):
                 self._refuse(*_TOO_LARGE)
             elif self._alarm is None:
                 self._alarm = self._set_alarm()
+        elif self.timeout_keep_alive_task is None and self._is_loitering():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def on_message_begin(self) -> None:
         """Called for each request."""
@@ -82,7 +87,12 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Called for each request with its head."""
         if self._head + self._chunk > self.limits.head and self._size() > self.limits.head:
-            raise _TooLarge
+            raise _Unreadable
+        parser = cast("Any", self.parser)
+        if not is_for_one_host(self.headers, parser.get_http_version()):
+            raise _Unreadable
+        if not self._is_idle() and parser.should_upgrade() and self._should_upgrade():
+            raise _Unreadable  # who is answered on this connection would not hear any more that the client left
         self._is_in_head = False
         self._head = 0
         if self._alarm is not None:
@@ -146,6 +156,15 @@ class HttpProtocol(HttpToolsProtocol):
     def _is_idle(self) -> bool:
         cycle = cast("Any", self.cycle)  # None before the first request
         return cycle is None or cycle.response_complete
+
+    def _is_loitering(self) -> bool:
+        """Whether bytes came that ask for nothing: empty lines, or the rest of a body whose answer is out already.
+
+        uvicorn forgets at any byte when an idle connection is to be closed.
+        """
+        cycle = cast("Any", self.cycle)  # None before the first request
+        is_idle = cycle is not None and cycle.response_complete
+        return is_idle and self in self.connections and not self.transport.is_closing()
 
     def _is_broken_body(self) -> bool:
         """Whether it is the very request that waits for an answer that goes wrong on its way in."""
