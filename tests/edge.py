@@ -50,6 +50,8 @@ class Edge:
     drain: Drain = field(default_factory=Drain)
     contexts: list[EdgeContext] = field(default_factory=list)
     loop: asyncio.AbstractEventLoop | None = None
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    """What `ask` was sent so far, of its newest request."""
     pushes: bool = False
     """Whether sockets can be sent to without waiting."""
 
@@ -81,7 +83,7 @@ class Edge:
         """Send one request without a server."""
         parts = body if isinstance(body, list) else [body]
         messages = [{"type": "http.request", "body": part, "more_body": part is not parts[-1]} for part in parts]
-        sent: list[dict[str, Any]] = []
+        sent = self.sent = []
         is_answered = asyncio.Event()
 
         async def receive() -> dict[str, Any]:
@@ -185,6 +187,11 @@ class Wire:
         self._to_app.put_nowait({"type": "websocket.disconnect", "code": 1001})
         async with asyncio.timeout(30):
             await self.app
+
+
+def parts_sent(edge: Edge, part: bytes) -> int:
+    """How often a chunk with this was sent in answer to the newest request of `ask`."""
+    return sum(part in message.get("body", b"") for message in edge.sent)
 
 
 async def accepted(edge: Edge, *protocols: str, **headers: str) -> Wire:

@@ -30,6 +30,7 @@ from adapters.errors import (
 )
 from adapters.http import BreakerState, Fetched
 from adapters.model import Status
+from tests.ahead_clock import Ahead
 from tests.chaos_server import Call, ChaosServer, Handler
 from tests.edge import eventually
 from tests.fake_market import KEY, SECRET, Setup
@@ -399,15 +400,6 @@ async def test_every_form_of_retry_after(value: str, seconds: float | None) -> N
             await setup.fetch()
         assert caught.value.retry_after == seconds
         assert setup.funnel.budget_left("shop") == (0 if seconds != 0.0 else pytest.approx(500, abs=2))
-
-
-class Ahead(SystemClock):
-    """Can be set forward."""
-
-    seconds = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.seconds
 
 
 async def test_a_streak_of_server_errors_opens_the_breaker_and_passes() -> None:

@@ -6,34 +6,21 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from adapters.clock import SystemClock
 from gateway.sandbox.accounts import accounts_toml, sandbox_accounts
 from gateway.sandbox.app import create_sandbox
 from gateway.version import VERSION
 from schema.root import build_schema
+from tests.ahead_clock import Ahead
 from tests.live_server import serve
 from tests.running import Ran, Run, run
 
 __all__ = ["run"]
-
-
-class Ahead(SystemClock):
-    """A clock that can be set forward."""
-
-    seconds = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.seconds
-
-    def now(self) -> datetime:
-        return super().now() + timedelta(seconds=self.seconds)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.transports.limits import TransportLimits
-from tests.edge import Edge, Reply, eventually
+from tests.edge import Edge, Reply, eventually, parts_sent
 
 pytestmark = pytest.mark.anyio
 
@@ -102,8 +102,7 @@ async def test_a_stream_that_fails_ends_with_an_error_of_the_stream(edge: Edge) 
 
 async def test_a_drained_stream_ends_with_an_error_to_retry_on(edge: Edge) -> None:
     asking = asyncio.ensure_future(edge.post({"query": "subscription { endless }"}, MULTIPART))
-    await eventually(lambda: edge.world.live > 0)
-    await asyncio.sleep(0.01)
+    await eventually(lambda: parts_sent(edge, b"first") == 1)
     edge.drain.begin()
     first, last = parts(await asking)
     assert first == {"payload": {"data": {"endless": "first"}}}
@@ -115,7 +114,7 @@ async def test_a_drained_stream_ends_with_an_error_to_retry_on(edge: Edge) -> No
 async def test_silence_is_broken_by_an_empty_part() -> None:
     edge = Edge(TransportLimits(heartbeat=0.05))
     asking = asyncio.ensure_future(edge.post({"query": "subscription { silent }"}, MULTIPART))
-    await asyncio.sleep(0.4)
+    await eventually(lambda: parts_sent(edge, b"{}") >= 2)
     edge.world.gate.set()
     reply = await asking
     assert reply.chunks.count(b"Content-Type: application/json\r\n\r\n{}\r\n--graphql\r\n") >= 2

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.transports.limits import TransportLimits
 from gateway.transports.sse import EventStream
-from tests.edge import Edge, Reply, eventually
+from tests.edge import Edge, Reply, eventually, parts_sent
 
 pytestmark = pytest.mark.anyio
 
@@ -126,8 +126,7 @@ async def test_an_event_source_that_comes_back_after_the_end_is_sent_away(edge: 
 
 async def test_a_drained_stream_ends_without_complete_so_that_the_client_comes_back(edge: Edge) -> None:
     asking = asyncio.ensure_future(edge.get(EVENTS, query="subscription { endless }"))
-    await eventually(lambda: edge.world.live > 0)
-    await asyncio.sleep(0.01)
+    await eventually(lambda: parts_sent(edge, b"first") == 1)
     edge.drain.begin()
     reply = await asking
     assert edge.world.live == 0
@@ -140,7 +139,7 @@ async def test_a_drained_stream_ends_without_complete_so_that_the_client_comes_b
 async def test_silence_is_broken_by_a_comment() -> None:
     edge = Edge(TransportLimits(heartbeat=0.05))
     asking = asyncio.ensure_future(edge.get(EVENTS, query="subscription { silent }"))
-    await asyncio.sleep(0.4)
+    await eventually(lambda: parts_sent(edge, b":\n\n") >= 3)
     edge.world.gate.set()
     reply = await asking
     assert reply.chunks.count(b":\n\n") >= 3

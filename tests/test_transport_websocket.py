@@ -9,7 +9,8 @@ import pytest
 
 from gateway.transports.clients import Anonymous, Client, Credentials, Unauthorized
 from gateway.transports.limits import TransportLimits
-from tests.edge import Edge, Wire, accepted, eventually, ready
+from tests.ahead_clock import Ahead
+from tests.edge import Edge, Wire, accepted, eventually, parts_sent, ready
 
 pytestmark = pytest.mark.anyio
 
@@ -108,8 +109,8 @@ async def test_complete_ends_the_generator_at_once(edge: Edge) -> None:
         assert (await wire.receive())["type"] == "next"
         assert edge.world.live == 1
         wire.send({"id": "e", "type": "complete"})
-        await eventually(lambda: edge.world.live == 0, within=1)
-        assert edge.endpoint.dump()["streams"] == 0
+        await eventually(lambda: edge.world.live == 0)
+        await eventually(lambda: edge.endpoint.dump()["streams"] == 0)
     wire.send({"id": "e", "type": "complete"})
     wire.send({"id": "never heard of", "type": "complete"})
     wire.send({"type": "ping"})
@@ -457,17 +458,20 @@ async def test_credentials_that_lapse_end_their_own_sockets_alone() -> None:
 
 
 async def test_a_token_ends_its_socket_when_it_expires() -> None:
-    import time
+    clock = Ahead()
 
     async def briefly(credentials: Credentials) -> Client:
-        return Anonymous("brief", time.time() + 0.1)
+        return Anonymous("brief", clock.now().timestamp() + 60)
 
-    edge = Edge(TransportLimits(heartbeat=0.2), options={"authenticate": briefly})
+    edge = Edge(TransportLimits(heartbeat=0.2), options={"authenticate": briefly, "clock": clock})
     wire = await ready(edge)
     wire.subscribe("a", "subscription { endless }")
     await wire.receive()
+    clock.seconds += 61
     assert (await wire.closed())[0] == 4403
     asking = asyncio.ensure_future(edge.post({"query": "subscription { endless }"}, "text/event-stream"))
+    await eventually(lambda: parts_sent(edge, b"first") == 1)
+    clock.seconds += 61
     reply = await asking
     assert b"UNAUTHENTICATED" in reply.body
     assert edge.world.live == 0
