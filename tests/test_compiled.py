@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable
 from typing import Annotated, Any
 
@@ -11,6 +13,7 @@ import strawberry
 from strawberry.schema.exception_handlers import ExceptionHandler
 
 from gateway.compiled.plans import Plans
+from gateway.engine.documents import CacheBounds
 from gateway.engine.engine import Engine
 from gateway.engine.operation import Prepared
 from gateway.engine.request import OperationRequest
@@ -118,10 +121,15 @@ class Subject:
     """An engine that compiles at once, beside one that never does."""
 
     def __init__(
-        self, schema: strawberry.Schema = SCHEMA, after: int = 0, context: Any = None, fields: int = 6_000
+        self,
+        schema: strawberry.Schema = SCHEMA,
+        after: int = 0,
+        context: Any = None,
+        fields: int = 6_000,
+        documents: int = 1_000,
     ) -> None:
         self.plans = Plans(schema, after=after, fields=fields)
-        self.engine = Engine(schema, plans=self.plans)
+        self.engine = Engine(schema, plans=self.plans, bounds=CacheBounds(documents=documents))
         self.plain = Engine(schema)
         self.context = context
 
@@ -272,6 +280,24 @@ async def test_plans_are_kept_within_bounds_and_the_least_used_go_first() -> Non
     assert subject.counts == (0, 60, 0)
     await subject.answer("{ tree { name f0: big } }")
     assert subject.counts == (0, 61, 0)
+
+
+async def test_what_answers_nothing_is_let_go_too_with_its_document() -> None:
+    subject = Subject(fields=100, documents=1)
+    first = weakref.ref(subject.prepare("{ first: __typename }").operation.node)
+    await subject.answer("{ first: __typename }")
+    for number in range(30):
+        await subject.answer(f"{{ f{number}: __typename }}")
+    gc.collect()
+    assert first() is None
+
+
+async def test_a_long_document_leaves_less_room_for_plans() -> None:
+    subject = Subject(fields=100)
+    await subject.answer("{ atOnce { name } }")
+    short = subject.plans.kept
+    await subject.answer(f'{{ atOnce {{ name }} }} # {"-" * 1000}')
+    assert subject.plans.kept > short + 80
 
 
 async def test_what_is_at_hand_is_answered_without_a_turn_of_the_loop() -> None:

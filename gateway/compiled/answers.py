@@ -27,10 +27,6 @@ _ENTRY: Final = 800
 """Bytes of records around an answer."""
 _READING: Final = 250
 """Bytes of the note of one reading."""
-_CHARACTER: Final = 80
-"""Bytes that a document takes for each character of its text: it lives as long as an answer to it is kept."""
-
-
 _ASKED: Final = 20_000
 """Questions that are remembered as asked once."""
 
@@ -116,7 +112,7 @@ class SharedAnswers:
             self._drop(key)
             self._kept[key] = answer
             self._operations[key[0]] += 1
-            self.bytes += _weight(key, answer) + (_weight_of(key[0]) if self._operations[key[0]] == 1 else 0)
+            self.bytes += _weight(key, answer) + (key[0].weight if self._operations[key[0]] == 1 else 0)
             while self.bytes > self._max_bytes:
                 self._drop(next(iter(self._kept)))
         return encoded
@@ -134,7 +130,7 @@ class SharedAnswers:
     def _has_room(self, key: _Key, answer: _Answer) -> bool:
         """False for an answer that would cost many others their place."""
         weight = _weight(key, answer)
-        return weight * 4 <= self._max_bytes and weight + _weight_of(key[0]) <= self._max_bytes
+        return weight * 4 <= self._max_bytes and weight + key[0].weight <= self._max_bytes
 
     def _drop(self, key: _Key) -> None:
         dropped = self._kept.pop(key, None)
@@ -144,7 +140,7 @@ class SharedAnswers:
         self._operations[key[0]] -= 1
         if not self._operations[key[0]]:
             del self._operations[key[0]]
-            self.bytes -= _weight_of(key[0])
+            self.bytes -= key[0].weight
 
 
 def _is_current(answer: _Answer, batches: Batches) -> bool:
@@ -162,8 +158,3 @@ def _may_last(answer: _Answer, batches: Batches) -> bool:
 
 def _weight(key: _Key, answer: _Answer) -> int:
     return _ENTRY + len(key[1]) + len(answer.encoded) + _READING * len(answer.shown)
-
-
-def _weight_of(operation: Operation) -> int:
-    location = operation.node.loc
-    return 0 if location is None else _CHARACTER * len(location.source.body)

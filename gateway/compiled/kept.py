@@ -21,7 +21,7 @@ class Planned:
         self.plan = plan
         self.first: PlannedExecutor | None = None
         self.counted = 0
-        """Its size when it was last used."""
+        """Its weight when it was last used."""
 
 
 class KeptPlans:
@@ -37,7 +37,7 @@ class KeptPlans:
 
 
 class Room:
-    """How large all plans together may be, in fields; the plan that was used least recently goes first.
+    """How much all plans together may weigh, in fields; the plan that was used least recently goes first.
 
     A plan grows while it is used: it is counted at its next use.
     """
@@ -47,16 +47,13 @@ class Room:
         self._used: OrderedDict[Planned, tuple[KeptPlans, Setting]] = OrderedDict()
         self.held: int = 0
 
-    def __len__(self) -> int:
-        return len(self._used)
-
     def use(self, planned: Planned, kept: KeptPlans, setting: Setting) -> None:
         """Count a plan that is about to be used."""
         if planned in self._used:
             self._used.move_to_end(planned)
         else:
             self._used[planned] = kept, setting
-        grown = planned.plan.size - planned.counted
+        grown = planned.plan.weight - planned.counted
         if grown:
             planned.counted += grown
             self.held += grown

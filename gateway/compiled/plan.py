@@ -26,6 +26,10 @@ from gateway.engine.operation import Operation
 Projection = Callable[[Any, Bound], Any]
 
 
+_FIELD: Final = 1_000
+"""Bytes that a field takes in a generated function."""
+_PLAN: Final = 5
+"""What a plan weighs without functions, in fields."""
 _FUNCTION: Final = 4
 """What a generated function weighs, in fields."""
 _LARGEST: Final = 10_000
@@ -60,7 +64,8 @@ class Plan:
         self._objects: dict[int, Objects] = {}
         self._projections: dict[tuple[int, int], Projection | None] = {}
         self.size = 0
-        """Fields in the functions that were generated so far: they take about 1 KB each."""
+        """Fields in the functions that were generated so far."""
+        self._bare: Final = _PLAN + operation.weight // _FIELD
         self.hanging: Final[list[Arguments]] = []
         """Arguments of nested fields that hang on variables, by number."""
         root = self._core.get_root_type(operation.node.operation)
@@ -77,6 +82,11 @@ class Plan:
             found = root_of(schema, self._core, root, details)
             if found is not None:
                 self.roots[id(details)] = found
+
+    @property
+    def weight(self) -> int:
+        """What it takes, in fields, with the document: perhaps nobody else holds that any more."""
+        return self._bare + self.size
 
     def subfields(self, type_: GraphQLObjectType, details: FieldDetailsList) -> CollectedFields:
         """What is selected on objects of a type below a field; the same object every time."""

@@ -15,6 +15,9 @@ from gateway.engine.cost import Cost
 
 NO_VALUES: Final = VariableValues({}, {})
 
+_CHARACTER: Final = 80
+"""Bytes that a document takes for each character of its text."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
@@ -31,6 +34,12 @@ class Operation:
     """Names of the variables that it declares."""
     memo: dict[str, object] = field(default_factory=dict[str, object])
     """Room for what is derived from this operation: it lives exactly as long as the operation does."""
+
+    @property
+    def weight(self) -> int:
+        """Bytes of the document, which lives as long as anybody holds the operation."""
+        location = self.node.loc
+        return 0 if location is None else _CHARACTER * len(location.source.body)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
