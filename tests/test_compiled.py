@@ -296,7 +296,7 @@ async def test_a_long_document_leaves_less_room_for_plans() -> None:
     subject = Subject(fields=100)
     await subject.answer("{ atOnce { name } }")
     short = subject.plans.kept
-    await subject.answer(f'{{ atOnce {{ name }} }} # {"-" * 1000}')
+    await subject.answer(f"{{ atOnce {{ name }} }} # {'-' * 1000}")
     assert subject.plans.kept > short + 80
 
 
