@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from adapters.errors import BatchError, ErrorCode
-from adapters.model import Outcome, Snapshot
+from adapters.model import TERMINAL, ItemStatus, Outcome, Snapshot, Status
 
 
 class Exit(IntEnum):
@@ -33,6 +33,7 @@ _OF_CODE = {
     ErrorCode.AMBIGUOUS_ACCOUNT.value: Exit.USAGE,
     ErrorCode.GAVE_UP.value: Exit.TIMEOUT,
 }
+_ENDS = frozenset(status.value for status in TERMINAL)
 
 
 def of_code(code: str) -> Exit:
@@ -45,15 +46,22 @@ def of_error(error: BatchError) -> Exit:
     return of_code(error.code.value)
 
 
-def of_outcome(outcome: str | None) -> Exit:
-    """The status for a batch by its outcome, which is None until the marketplace has finished with it."""
-    failed = {Outcome.FAILED.value, Outcome.PARTIALLY_SUCCEEDED.value}
-    return Exit.FAILED if outcome in failed else Exit.DONE
+def of_state(status: str | None, outcome: str | None, failed: int | None) -> Exit:
+    """The status for a batch that was read: one that is still running was asked about and answered, so it is DONE.
+
+    An end without an outcome is FAILED where an item failed, or where the batch was cancelled: it was not done.
+    """
+    if outcome is not None:
+        return Exit.DONE if outcome == Outcome.SUCCEEDED.value else Exit.FAILED
+    has_failed = bool(failed) or status == Status.CANCELLED.value
+    return Exit.FAILED if status in _ENDS and has_failed else Exit.DONE
 
 
 def of_snapshot(snapshot: Snapshot) -> Exit:
-    """The status for a batch that was read: one that is still running was asked about and answered, so it is DONE."""
-    return of_outcome(snapshot.outcome.value if snapshot.outcome else None)
+    """The status for a batch that was read."""
+    outcome = snapshot.outcome.value if snapshot.outcome else None
+    listed = sum(head.status is ItemStatus.FAILED for head in snapshot.items.heads)
+    return of_state(snapshot.status.value, outcome, snapshot.counts.failed or listed)
 
 
 def worst(statuses: Iterable[Exit]) -> Exit:

@@ -37,7 +37,9 @@ class Seen(NamedTuple):
     @property
     def exit(self) -> Exit:
         """The status that this would be the end with."""
-        return exits.of_code(self.error_code) if self.error_code else exits.of_outcome(self.outcome)
+        if self.error_code:
+            return exits.of_code(self.error_code)
+        return exits.of_state(self.status, self.outcome, self.counts.failed)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON, with the names of the API."""
