@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.access.members import network_of
 from gateway.access.persisted import DocumentStoreSettings, Persisted
 from gateway.access.proxies import Proxies
 from gateway.access.rates import Rates
@@ -237,6 +238,11 @@ def test_a_cdn_may_keep_them_where_that_is_wanted(sandbox: str) -> None:
         ("10.0.0.1", "", "10.0.0.1"),
         ("10.0.0.1", "1.1.1.1," * 1000, "10.0.0.1"),
         ("203.0.113.9", "6.6.6.6", "203.0.113.9"),
+        ("10.0.0.1", "fe80::1%eth0 said by a client", "fe80::1"),
+        # as a socket for IPv4 and IPv6 tells its peers
+        ("::ffff:10.0.0.1", "203.0.113.7", "203.0.113.7"),
+        ("::ffff:10.0.0.1", "6.6.6.6, ::ffff:203.0.113.7, ::ffff:10.0.0.2", "203.0.113.7"),
+        ("::ffff:203.0.113.9", "6.6.6.6", "::ffff:203.0.113.9"),
     ],
 )
 def test_forwarded_addresses(peer: str, forwarded: str, expected: str) -> None:
@@ -244,7 +250,15 @@ def test_forwarded_addresses(peer: str, forwarded: str, expected: str) -> None:
     scope: Any = {"type": "http", "client": (peer, 1), "scheme": "http", "headers": headers}
     seen = Proxies(["10.0.0.0/8"]).resolve(scope)
     assert seen["client"][0] == expected
-    assert seen["scheme"] == ("https" if peer.startswith("10.") else "http")
+    assert seen["scheme"] == ("https" if ":10." in f":{peer}" else "http")
+
+
+def test_whom_an_address_stands_for() -> None:
+    assert network_of("203.0.113.7") == network_of("::ffff:203.0.113.7") == "203.0.113.7"
+    assert network_of("::ffff:203.0.113.8") != network_of("::ffff:203.0.113.7")
+    assert network_of("2001:db8::1") == network_of("2001:db8::2") == "2001:db8::/64"
+    assert network_of("fe80::1%eth0") == "fe80::/64"
+    assert network_of(None) == network_of("nonsense") == "unknown"
 
 
 async def test_rates_hold_for_each_client_by_itself() -> None:

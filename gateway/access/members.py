@@ -40,10 +40,19 @@ def stranger(address: str | None) -> Member:
     return Member(f"anonymous@{network_of(address)}", EVERYTHING)
 
 
+def plain_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address; one of IPv4 is that too where a socket for both kinds tells it as `::ffff:192.0.2.1`.
+
+    Raises `ValueError`.
+    """
+    given = ipaddress.ip_address(text)
+    return given if given.version == 4 else given.ipv4_mapped or given
+
+
 def network_of(address: str | None) -> str:
     """Whom an address stands for, as far as shares and counts are concerned."""
     try:
-        given = ipaddress.ip_address(address or "")
+        given = plain_address(address or "")
     except ValueError:
         return "unknown"
     # whoever has one address of IPv6 has the 2^64 beside it too

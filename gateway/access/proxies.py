@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
+from gateway.access.members import plain_address
 from gateway.transports.responses import Scope, header_map
 
 _LONGEST: Final = 2_000
@@ -27,10 +28,10 @@ class Proxies:
         @lru_cache(maxsize=1024)
         def trusts(address: str) -> bool:
             try:
-                given = ipaddress.ip_address(address)
+                forms = {ipaddress.ip_address(address), plain_address(address)}
             except ValueError:
                 return False
-            return any(given in known for known in networks)
+            return any(form in known for known in networks for form in forms)
 
         self._trusts = trusts
         self._are_any = bool(networks)
@@ -73,7 +74,7 @@ def _address(text: str) -> str | None:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(text))
+        return str(plain_address(text.partition("%")[0]))
     except ValueError:
         return None
 
