@@ -9,7 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -36,10 +36,7 @@ from tests.raw_clients import send_frame
 DOCUMENTS = {"length": 4_000, "tokens": 600, "depth": 6, "aliases": 10, "fields": 60, "directives": 5, "errors": 3}
 LIMITS = {
     "body": 20_000,
-    "body_wait": 0.4,
     "frame": 5_000,
-    "init_wait": 0.4,
-    "idle": 0.6,
     "operations": 2,
     "streams_per_client": 3,
     "sockets_per_client": 4,
@@ -61,6 +58,13 @@ def world(sandbox: str) -> Iterator[Running]:
         sandbox, limits=LIMITS, documents={**DOCUMENTS, "cost": 2_000}, queries={"references": 4, "await_timeout": 1}
     )
     with running(given) as world:
+        yield world
+
+
+@contextmanager
+def impatient(sandbox: str, **waits: float) -> Iterator[Running]:
+    """A gateway that waits for one thing so briefly; a busy machine may take its time for all else."""
+    with running(settings(sandbox, limits=waits)) as world:
         yield world
 
 
@@ -166,21 +170,22 @@ def test_heads(world: Running, parts: int, is_whole: bool) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /graphql HTTP/1.1\r\nhost: x\r\n"])
-def test_heads_that_do_not_arrive(world: Running, sent: bytes) -> None:
-    with connected(world) as raw:
-        raw.sendall(sent)
-        assert answer_on(raw).startswith(b"HTTP/1.1 408 ")
-    # and after another request on the same connection
-    with connected(world) as raw:
-        raw.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nGET /hea")
-        answer = answer_on(raw)
-        assert answer.startswith(b"HTTP/1.1 200 ")
-        assert b"HTTP/1.1 408 " in answer
+def test_heads_that_do_not_arrive(sandbox: str, sent: bytes) -> None:
+    with impatient(sandbox, body_wait=0.4) as world:
+        with connected(world) as raw:
+            raw.sendall(sent)
+            assert answer_on(raw).startswith(b"HTTP/1.1 408 ")
+        # and after another request on the same connection
+        with connected(world) as raw:
+            raw.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nGET /hea")
+            answer = answer_on(raw)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert b"HTTP/1.1 408 " in answer
     tell("time to send a request", "half a head", "408, and the connection is closed")
 
 
-def test_a_request_that_does_not_arrive(world: Running) -> None:
-    with connected(world) as raw:
+def test_a_request_that_does_not_arrive(sandbox: str) -> None:
+    with impatient(sandbox, body_wait=0.4) as world, connected(world) as raw:
         raw.sendall(
             b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{"
         )
@@ -198,11 +203,11 @@ def test_frames(world: Running) -> None:
     tell("frame", "5,041 bytes", "close 1009")
 
 
-def test_sockets_that_say_nothing(world: Running) -> None:
-    with world.socket() as socket:
+def test_sockets_that_say_nothing(sandbox: str) -> None:
+    with impatient(sandbox, init_wait=0.4) as world, world.socket() as socket:
         assert closing(socket)[0] == 4408
     tell("wait for connection_init", "nothing for 0.4 s", "close 4408")
-    with world.socket() as socket:
+    with impatient(sandbox, idle=0.6) as world, world.socket() as socket:
         let_in(socket)
         assert closing(socket)[0] == 1000
     tell("idle socket", "nothing for 0.6 s", "close 1000")
@@ -323,11 +328,14 @@ def test_a_client_that_does_not_read(sandbox: str) -> None:
                 f"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n".encode()
             )
             assert b" 101 " in raw.recv(4_096)
-            send_frame(raw, {"type": "connection_init"})
-            for number in range(60):
-                send_frame(raw, {"type": "subscribe", "id": str(number), "payload": {"query": query}})
             until(lambda: endpoint.dump()["sockets"] == 1)
-            took = until(lambda: endpoint.dump()["sockets"] == 0, 10)
+            began = time.monotonic()
+            with contextlib.suppress(OSError):  # it may be dropped while it still asks
+                send_frame(raw, {"type": "connection_init"})
+                for number in range(60):
+                    send_frame(raw, {"type": "subscribe", "id": str(number), "payload": {"query": query}})
+            until(lambda: endpoint.dump()["sockets"] == 0)
+            took = time.monotonic() - began
             assert took > 0.2
             tell("a client that does not read", "60 large questions", f"the connection is dropped after {took:.1f} s")
 
@@ -364,7 +372,7 @@ def test_requests_without_a_good_token(sandbox: str) -> None:
         answers = [world.post("{ __typename }", headers) for headers in guesses]
         assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 2
         assert code(answers[-1]) == "RATE_LIMITED"
-        assert 55 <= int(answers[-1].headers["retry-after"]) <= 60
+        assert 30 <= int(answers[-1].headers["retry-after"]) <= 60
         tell("refusals", "the 6th wrong token in a minute", "429 RATE_LIMITED, Retry-After: 60")
         for path in ("/graphql/ticket", "/graphql"):
             assert world.ask(path=path, params={"ticket": "x"}).status_code == 429
@@ -385,7 +393,7 @@ def test_waits(sandbox: str) -> None:
         began = time.monotonic()
         answer = world.post('{ awaitBatch(ref: {source: TRENDYOL, id: "slow-w"}, timeout: 900) { __typename } }')
         took = time.monotonic() - began
-        assert (answer.status_code, took < 5) == (200, True)
+        assert (answer.status_code, took < 15) == (200, True)  # neither the 900 s nor the usual 30
         assert answer.json()["data"]["awaitBatch"] is not None
         tell("awaitBatch", "timeout: 900", f"200, the latest state, after {took:.1f} s")
 
