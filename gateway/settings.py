@@ -45,6 +45,7 @@ from gateway.core.store import StoreLimits
 from gateway.core.watched import WatchLimits
 
 DEFAULT_FILE: Final = "gateway.toml"
+_PATH: Final = re.compile(r"(/[^/?#\s]+)*")
 _ORIGIN: Final = re.compile(r"https?://[^/?#\s@*]+")
 
 
@@ -55,11 +56,7 @@ class ServerSettings(BaseModel):
 
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one")
-    root_path: str = Field(
-        default="",
-        pattern=r"^(/[^/?#\s]+)*$",
-        description="Path under which a reverse proxy serves the gateway: /batches",
-    )
+    root_path: str = Field(default="", description="Path under which a reverse proxy serves the gateway: /batches")
     allow_anonymous: bool = Field(
         default=False, description="Answer other machines though no clients are configured: everyone sees every account"
     )
@@ -85,6 +82,13 @@ class ServerSettings(BaseModel):
         default=True, description="Answer /metrics, for Prometheus: to clients with every account or metrics = true"
     )
     metrics_open: bool = Field(default=False, description="Answer /metrics to everyone who can reach it")
+
+    @field_validator("root_path")
+    @classmethod
+    def _is_path(cls, value: str) -> str:
+        if not _PATH.fullmatch(value):
+            raise ValueError('must be empty, or a path with a slash in front and none at its end: "/batches"')
+        return value
 
     @field_validator("cors_origins", "allowed_origins")
     @classmethod

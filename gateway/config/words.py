@@ -26,6 +26,7 @@ _PLAIN: Final[Mapping[str, str]] = {
     "decimal_type": "must be a number",
     "decimal_parsing": "must be a number",
     "finite_number": "must be a finite number",
+    "string_pattern_mismatch": "holds a sign that cannot stand there: docs/configuration.md shows what can",
     "list_type": 'must be a list: ["…", "…"]',
     "tuple_type": 'must be a list: ["…", "…"]',
     "dict_type": "must be a table",
