@@ -13,15 +13,15 @@ from typing import Any, Final
 import strawberry
 from graphql import GraphQLError
 from graphql.execution.values import VariableValues, get_argument_values
-from graphql.language import FieldNode
+from graphql.language import FieldNode, VariableNode
 from graphql.pyutils import Undefined
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
 from gateway.compiled.filling import Mark, make_filling
 from gateway.compiled.unfit import Unfit
-from gateway.compiled.variables import variables_in
-from gateway.compiled.wrapping import is_leaf
+from gateway.compiled.variables import is_hiding_variables, variables_in
+from gateway.compiled.wrapping import is_lasting, is_leaf
 
 _PATTERNS: Final = 16
 """Patterns of null and absent variables for which a field keeps a function."""
@@ -37,10 +37,16 @@ class Arguments:
         self._definition = definition
         self._field = field
         self._node = node
-        found = [name for argument in node.arguments or () for name in variables_in(argument)]
-        self.variables: Final = tuple(dict.fromkeys(found))
-        self.is_shareable: Final = all(is_leaf(argument.type) for argument in definition.args.values())
-        """True where no resolver could change the values: one reading of them serves any number of calls."""
+        given = {argument.name.value: argument.value for argument in node.arguments or ()}
+        self.variables: Final = tuple(dict.fromkeys(name for value in given.values() for name in variables_in(value)))
+        self.is_shareable: Final = all(
+            is_leaf(argument.type) and (is_lasting(argument.type) or isinstance(given.get(name), VariableNode | None))
+            for name, argument in definition.args.items()
+        )
+        """True where calls share the values anyhow, or no resolver could change them: one reading serves them all."""
+        self._is_open: Final = not any(
+            is_hiding_variables(value, definition.args[name].type) for name, value in given.items()
+        )
         self._fillings: dict[tuple[object, ...], Filling | None] = {}
 
     def of(self, values: VariableValues, info: Any = None, *, hide_suggestions: bool = False) -> dict[str, Any]:
@@ -60,7 +66,7 @@ class Arguments:
         )
 
     def _keep(self, pattern: tuple[object, ...]) -> Filling | None:
-        if len(self._fillings) >= _PATTERNS:
+        if not self._is_open or len(self._fillings) >= _PATTERNS:
             return None
         filling = self._fillings[pattern] = self._filling(pattern)
         return filling

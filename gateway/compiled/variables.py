@@ -10,14 +10,18 @@ from graphql.language import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    ListValueNode,
     Node,
+    ObjectValueNode,
     SelectionSetNode,
+    ValueNode,
     VariableNode,
     Visitor,
     visit,
 )
 
 from gateway.compiled.unfit import Unfit
+from gateway.compiled.wrapping import bare, is_leaf, item_of
 
 _DECIDING = frozenset({"skip", "include"})
 
@@ -54,6 +58,18 @@ def variables_in(node: Node) -> tuple[str, ...]:
     visitor = _Variables()
     visit(node, visitor)
     return tuple(visitor.names)
+
+
+def is_hiding_variables(value: ValueNode, type_: Any) -> bool:
+    """True where variables stand inside a scalar's literal: only the scalar knows what becomes of them."""
+    if is_leaf(type_):
+        return not isinstance(value, VariableNode) and bool(variables_in(value))
+    item = item_of(type_)
+    if item is not None:
+        values = value.values if isinstance(value, ListValueNode) else (value,)
+        return any(is_hiding_variables(each, item) for each in values)
+    fields = value.fields if isinstance(value, ObjectValueNode) else ()
+    return any(is_hiding_variables(each.value, bare(type_).fields[each.name.value].type) for each in fields)
 
 
 def variables_below(fields: Iterable[FieldNode], fragments: Mapping[str, FragmentDefinitionNode]) -> tuple[str, ...]:

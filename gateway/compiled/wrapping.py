@@ -30,6 +30,12 @@ def is_leaf(type_: Any) -> bool:
     return _types.is_leaf_type(bare(type_))
 
 
+def is_lasting(type_: Any) -> bool:
+    """True for enums and GraphQL's own scalars, null allowed or not: nothing can change their values."""
+    inner = bare(type_)
+    return _types.is_enum_type(inner) or _types.specified_scalar_types.get(inner.name) is inner
+
+
 def is_enum(type_: Any) -> bool:
     """True for enums that allow null."""
     return _types.is_enum_type(type_)
