@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
@@ -88,11 +89,15 @@ class Marketplace:
         self.calls: Counter[str] = Counter()
         self.times: list[float] = []
         self.latency = 0.0
+        self.hanging: set[str] = set()
+        """Batches about which it never answers."""
 
     async def handle(self, request: httpx.Request) -> httpx.Response:
         batch_id = request.url.path.rsplit("/", 1)[1]
         self.calls[batch_id] += 1
         self.times.append(self.clock.monotonic())
+        if batch_id in self.hanging:
+            await asyncio.Event().wait()
         if self.latency:
             await self.clock.sleep(self.latency)
         script = self.scripts.get(batch_id)

@@ -77,6 +77,42 @@ async def test_a_slow_reader_skips_what_lies_between_never_the_end() -> None:
     assert updates[0].version == told[-1].version
 
 
+@pytest.mark.parametrize("detail", Detail)
+async def test_who_was_told_a_failure_is_told_that_it_has_passed(detail: Detail) -> None:
+    (state,) = states((Status.IN_PROGRESS, 4))
+    channel, early, late = Channel(REF, detail), subscription(), subscription()
+    channel.join(early)
+    channel.tell(state)
+    assert await anext(early) is not None
+    failure = Unavailable("down")
+    channel.fail(failure, is_final=False)
+    channel.join(late, failure)
+    for stream, previous in ((early, state), (late, None)):
+        told = await anext(stream)
+        assert told.error is failure
+        assert told.reading is not None
+        assert told.reading.is_stale
+        assert told.previous is previous
+    again = state.again(state.fetched_at + timedelta(seconds=1), 1.0)
+    channel.tell(again)
+    back = await anext(early)
+    assert back is await anext(late)
+    assert back.error is None
+    assert back.reading is not None
+    assert not back.reading.is_stale
+    assert (back.version, back.previous) == (state.version, state)
+    channel.tell(again.again(again.fetched_at, 2.0))
+    assert early.take() is None
+
+
+async def test_a_failure_is_the_same_update_for_all_who_come_meanwhile() -> None:
+    channel, failure = Channel(REF, Detail.PROGRESS), Unavailable("down")
+    streams = [subscription() for _ in range(5)]
+    for stream in streams:
+        channel.join(stream, failure)
+    assert len({id(await anext(stream)) for stream in streams}) == 1
+
+
 async def test_status_detail_tells_changes_of_status_alone() -> None:
     told = states((Status.PENDING, 0), (Status.IN_PROGRESS, 1), (Status.IN_PROGRESS, 5), (Status.COMPLETED, 10))
     channel, stream = Channel(REF, Detail.STATUS), subscription()

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.errors import Expired, GaveUp, NotFound, RateLimited, Unauthenticated
+from adapters.errors import Expired, GaveUp, NotFound, RateLimited, Rejected, Unauthenticated, UpstreamTimeout
 from adapters.model import Status
 from gateway.core.subscription import Subscription
 from gateway.core.updates import Detail, Update
@@ -282,6 +282,82 @@ async def test_waiting_answers_at_the_end_or_at_the_timeout() -> None:
         assert looks[refs[1]].reading is not None
         assert looks[refs[1]].reading.snapshot.status is Status.IN_PROGRESS
         assert isinstance(looks[refs[2]].error, NotFound)
+
+
+async def test_waiting_answers_with_what_was_read_last() -> None:
+    def answer(now: float, _call: int) -> httpx.Response:
+        if 2 < now < 4:
+            return httpx.Response(400)
+        return body("b", *["SUCCESS"] * int(now), *["PROCESSING"] * (50 - int(now)))
+
+    async with world() as w:
+        w.marketplace.scripts["b"] = answer
+        waiting = asyncio.ensure_future(w.watches.wait([ref("b")], 10.0, until_all=True))
+        await w.clock.advance(10.0)
+        look = (await waiting)[ref("b")]
+        assert look.error is None
+        assert look.reading is not None
+        assert not look.reading.is_stale
+        assert look.reading.state is w.batches.at_hand(ref("b"))
+        assert (look.reading.snapshot.counts.succeeded or 0) >= 7
+
+
+async def test_waiting_tells_a_failure_that_lasts_beside_what_was_known() -> None:
+    async with world() as w:
+        w.marketplace.scripts["b"] = lambda now, _: body("b", "PROCESSING") if now < 2 else httpx.Response(400)
+        waiting = asyncio.ensure_future(w.watches.wait([ref("b")], 10.0, until_all=True))
+        await w.clock.advance(10.0)
+        look = (await waiting)[ref("b")]
+        assert isinstance(look.error, Rejected)
+        assert look.reading is not None
+        assert look.reading.is_stale
+
+
+async def test_waiting_ends_in_time_where_the_marketplace_does_not_answer() -> None:
+    async with world() as w:
+        w.marketplace.scripts["quick"] = ends_at(3, "quick")
+        w.marketplace.hanging.add("silent")
+        refs = [ref("quick"), ref("silent")]
+        all_of_them = asyncio.ensure_future(w.watches.wait(refs, 6.0, until_all=True))
+        any_of_them = asyncio.ensure_future(w.watches.wait(refs, 6.0, until_all=False))
+        at_once = asyncio.ensure_future(w.watches.wait([ref("silent")], 0.0, until_all=True))
+        await w.clock.advance(1.0)
+        assert at_once.done()
+        assert isinstance((await at_once)[refs[1]].error, UpstreamTimeout)
+        await w.clock.advance(3.5)
+        assert any_of_them.done()
+        await w.clock.advance(1.5)
+        assert all_of_them.done()
+        for looks in (await all_of_them, await any_of_them):
+            assert looks[refs[0]].reading is not None
+            assert isinstance(looks[refs[1]].error, UpstreamTimeout)
+
+
+async def test_a_wait_without_time_is_a_question() -> None:
+    async with world() as w:
+        w.marketplace.scripts["b"] = ends_at(30, "b")
+        w.marketplace.latency = 0.5
+        waiting = asyncio.ensure_future(w.watches.wait([ref("b")], 0.0, until_all=True))
+        await w.clock.advance(0.6)
+        look = (await waiting)[ref("b")]
+        assert look.reading is not None
+        assert look.reading.snapshot.status is Status.IN_PROGRESS
+
+
+async def test_who_comes_while_a_marketplace_fails_hears_of_it_at_once() -> None:
+    async with world() as w:
+        w.marketplace.scripts["b"] = lambda now, _: (
+            httpx.Response(400) if now < 40 else body("b", "SUCCESS", status="COMPLETED")
+        )
+        first = await watch(w, "b")
+        await w.clock.advance(5)
+        late = await watch(w, "b")
+        await w.clock.advance(1)
+        assert [type(u.error) for u in late.updates] == [Rejected]
+        assert not late.updates[0].is_final
+        assert len(first.updates) == 1
+        await w.clock.advance(60)
+        assert late.statuses == first.statuses == [Status.COMPLETED]
 
 
 async def test_with_more_watches_than_budget_nothing_is_rejected_and_the_limit_holds() -> None:

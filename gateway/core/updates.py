@@ -59,32 +59,35 @@ class Channel:
         self._last: State | None = None
         self._shown: State | None = None
         self._first: Update | None = None
+        self._is_failing = False
+        """True where the last that was told was a failure."""
 
     def __iter__(self) -> Iterator[Receiver]:
         return iter(tuple(self.receivers))
 
-    def join(self, receiver: Receiver) -> None:
-        """Add a receiver; it is given the current state at once, where there is one."""
+    def join(self, receiver: Receiver, failure: BatchError | None = None) -> None:
+        """Add a receiver; it is given the current state at once, where there is one, and what fails just now."""
         self.receivers.add(receiver)
-        if self._shown is not None:
-            receiver.put(self._first_update(self._shown))
+        if failure is not None or self._shown is not None:
+            receiver.put(self._first_update(failure))
 
     def tell(self, state: State) -> None:
-        """Take a newer state; receivers hear of it where it differs at this level of detail, or is the end."""
-        last = self._last
+        """Take a newer state; receivers hear of it where it differs at this level of detail, or is the end.
+
+        They also hear that it was read again after a failure of which they were told.
+        """
+        last, is_back = self._last, self._is_failing
         self._shown = state
         self._first = None
-        if last is not None and (last.snapshot is state.snapshot or not self._is_told(last, state)):
+        self._is_failing = False
+        if last is not None and not is_back and (last.snapshot is state.snapshot or not self._is_told(last, state)):
             return
         self._last = state
         self._send(Update(self.ref, Reading(state), None, state.version, last, state.snapshot.is_terminal))
 
     def fail(self, error: BatchError, *, is_final: bool) -> None:
         """Tell a failure beside the last known state."""
-        shown = self._shown
-        reading = Reading(shown, is_stale=True) if shown is not None else None
-        version = self._last.version if self._last is not None else NO_VERSION
-        self._send(Update(self.ref, reading, error, version, self._last, is_final))
+        self._send(self._failed(error, self._last, is_final=is_final))
 
     def _is_told(self, last: State, state: State) -> bool:
         old, new = last.snapshot, state.snapshot
@@ -92,11 +95,21 @@ class Channel:
             return True
         return self.detail is Detail.PROGRESS and progressed(old, new)
 
-    def _first_update(self, state: State) -> Update:
-        if self._first is None:
-            version = self._last.version if self._last is not None else state.version
-            self._first = Update(self.ref, Reading(state), None, version, None, state.snapshot.is_terminal)
+    def _first_update(self, failure: BatchError | None) -> Update:
+        if self._first is None or self._first.error is not failure:
+            self._first = self._beginning() if failure is None else self._failed(failure, None, is_final=False)
         return self._first
+
+    def _beginning(self) -> Update:
+        assert self._shown is not None  # noqa: S101 - whoever joins is told a state or a failure
+        version = self._last.version if self._last is not None else self._shown.version
+        return Update(self.ref, Reading(self._shown), None, version, None, self._shown.snapshot.is_terminal)
+
+    def _failed(self, error: BatchError, previous: State | None, *, is_final: bool) -> Update:
+        self._is_failing = True
+        reading = Reading(self._shown, is_stale=True) if self._shown is not None else None
+        version = self._last.version if self._last is not None else NO_VERSION
+        return Update(self.ref, reading, error, version, previous, is_final)
 
     def _send(self, update: Update) -> None:
         for receiver in self:

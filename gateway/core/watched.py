@@ -60,6 +60,8 @@ class Watch:
     last_change: float = 0.0
     is_held: bool = False
     """True while it is this process that asks for it."""
+    failure: BatchError | None = None
+    """What went wrong when it was last asked for; None where it was read."""
     channels: dict[Detail, Channel] = field(default_factory=dict[Detail, Channel])
     _told: dict[ErrorCode, float] = field(default_factory=dict[ErrorCode, float])
     _refusals: int = 0
@@ -75,13 +77,13 @@ class Watch:
         return any(channel.receivers for channel in self.channels.values())
 
     def join(self, subscription: Subscription, detail: Detail) -> None:
-        """Add a stream; it is given the current state at once, where there is one."""
+        """Add a stream; it is given the current state at once, or the failure that stands in its place."""
         channel = self.channels.get(detail)
         if channel is None:
             channel = self.channels[detail] = Channel(self.ref, detail)
             if self.state is not None:
                 channel.tell(self.state)
-        channel.join(subscription)
+        channel.join(subscription, self.failure)
 
     def leave(self, subscription: Subscription) -> None:
         """Remove a stream."""
@@ -95,6 +97,7 @@ class Watch:
         self.state = state
         self._last_seen = state.checked
         self._refusals = 0
+        self.failure = None
         for channel in self.channels.values():
             channel.tell(state)
 
@@ -106,6 +109,7 @@ class Watch:
 
     def tell_failure(self, error: BatchError, now: float, *, is_final: bool) -> None:
         """Tell the streams of a failure, of each kind once in a while, and of the final one in any case."""
+        self.failure = error
         last = self._told.get(error.code)
         if is_final or last is None or now - last >= self.limits.error_interval:
             self._told[error.code] = now
