@@ -180,6 +180,20 @@ def test_the_model_explains_every_close_code() -> None:
         assert f"| {code} |" in MODEL, code
 
 
+def test_every_event_of_the_log_is_told() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    [section] = re.findall(r"^## Log\n(.*?)^## ", page, re.DOTALL | re.MULTILINE)
+    rows = re.findall(r"^\| (`.+?`) \|[^|]*\|([^|]*)\|", section, re.MULTILINE)
+    named = {event for events, _ in rows for event in re.findall(r"`(\w+\.\w+)`", events)}
+    code = "".join(path.read_text(encoding="utf-8") for path in SOURCES)
+    written = re.findall(r'log\.(?:info|warning|error|exception|log)\(\s*(?:level, )?"(\w+\.\w+)', code)
+    assert set(written) <= named
+    assert all(f'"{event}' in code for event in named)
+    # what every line has anyway would hide a field of the same name
+    fields_told = {field for _, told in rows for field in told.strip().split(", ")}
+    assert not fields_told & {"time", "level", "event", "logger", "request_id"}
+
+
 def test_shell_examples_are_shell(tmp_path: Path) -> None:
     for block in blocks("sh"):
         done = subprocess.run(["sh", "-n"], input=block.text, text=True, capture_output=True, check=False)

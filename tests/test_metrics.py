@@ -30,6 +30,7 @@ from gateway.core.state import State
 from gateway.core.updates import Detail
 from gateway.observe.detection import detection_delay
 from gateway.observe.instruments import Spread, Tally
+from gateway.observe.logs import JsonFormatter
 from gateway.observe.metrics import Metrics
 from gateway.observe.observation import Observation
 from gateway.observe.plans import plan_families
@@ -108,6 +109,9 @@ async def test_lookups_calls_and_errors_are_counted() -> None:
         assert world.count("upstream_calls_total") == 2
         assert world.count("upstream_call_seconds_count") == 2
         assert world.count("upstream_errors_total", code="not_found") == 1
+        # an alert on an increase sees the first of a kind only where there was a 0 before it
+        assert world.count("upstream_errors_total", code="unauthenticated_upstream") == 0
+        assert world.count("upstream_errors_total", code="unknown_account") is None
         assert world.count("stale_answers_total") == 0
 
 
@@ -185,7 +189,17 @@ def test_words_are_looked_for_on_batch_and_items() -> None:
     labels = Labels()
     assert labels.of("idefix", " Odd ") == ("odd", True)
     assert labels.of("idefix", "ODD") == ("odd", False)
-    assert labels.of("idefix", "no\x1b[31m") == (OTHER, False)
+    assert labels.of("idefix", "no\x1b[31m") == (OTHER, True)
+    assert labels.of("idefix", "nor this!") == (OTHER, False)
+
+
+async def test_the_log_says_where_an_unknown_word_stood(caplog: pytest.LogCaptureFixture) -> None:
+    async with observed() as world:
+        world.marketplace.scripts["odd"] = lambda *_: body("odd", "TAMAM", status="Bitti mi?")
+        await world.batches.get(ref("odd"))
+    lines = [json.loads(JsonFormatter().format(made)) for made in caplog.records if made.message == "word.unknown"]
+    told = {(line["level"], line["batch"], line["on"], line["word"]) for line in lines}
+    assert told == {("warning", "odd", "batch", "Bitti mi?"), ("warning", "odd", "item", "TAMAM")}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ Invariants:
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -27,8 +26,6 @@ from gateway.core.inflight import InFlight
 from gateway.core.observer import UNOBSERVED, Answered, CoreObserver
 from gateway.core.state import Reading, State, adopt, is_forgotten, merge, next_version
 from gateway.core.states import States
-
-log = logging.getLogger(__name__)
 
 _LAST_WORDS = 0.2
 """Seconds more than the question's own time: where that ends in an error, its words are the better ones."""

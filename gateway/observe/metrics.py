@@ -12,9 +12,13 @@ from prometheus_client.core import CollectorRegistry, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.process_collector import ProcessCollector
 
+from adapters.errors import ErrorCode
 from gateway.observe.instruments import Spread, Tally
 
 _ACCOUNT: Final = ("marketplace", "account")
+_OF_NO_CALL: Final = frozenset(
+    (ErrorCode.INVALID_REF, ErrorCode.UNKNOWN_ACCOUNT, ErrorCode.AMBIGUOUS_ACCOUNT, ErrorCode.GAVE_UP)
+)
 _CALLS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
 _ANSWERS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _DELAYS: Final = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -62,6 +66,9 @@ class Metrics:
         for name, marketplace in marketplaces.items():
             for tally in (self.calls, self.stale, self.joins):
                 tally.add(marketplace, name, by=0)
+            for code in ErrorCode:
+                if code not in _OF_NO_CALL:  # told from the start: Prometheus takes no first value for an increase
+                    self.errors.add(marketplace, name, code.value.lower(), by=0)
         self.refused.add(by=0)
         self._more: list[Families] = []
         self._registry = CollectorRegistry(auto_describe=False)

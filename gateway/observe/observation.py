@@ -89,7 +89,7 @@ class Observation:
             label, is_new = self._words.of(marketplace, word)
             self.metrics.words.add(marketplace, level, label)
             if is_new:
-                log.warning("word.unknown", extra={"fields": {**_of(state.ref), "level": level, "word": word}})
+                log.warning("word.unknown", extra={"fields": {**_of(state.ref), "on": level, "word": word}})
 
     def detected(self, old: State, new: State, *, is_attended: bool) -> None:
         """Count how long that took."""

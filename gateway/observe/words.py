@@ -39,11 +39,10 @@ class Labels:
 
     def of(self, marketplace: str, word: str) -> tuple[str, bool]:
         """The label, and whether it is a new one."""
-        folded = word.strip().casefold()
+        label = word.strip().casefold()
         known = self._known.setdefault(marketplace, set())
-        if folded in known:
-            return folded, False
-        if len(known) >= _MOST or not _HARMLESS.fullmatch(folded):
-            return OTHER, False
-        known.add(folded)
-        return folded, True
+        if label not in known and (len(known - {OTHER}) >= _MOST or not _HARMLESS.fullmatch(label)):
+            label = OTHER
+        is_new = label not in known
+        known.add(label)
+        return label, is_new

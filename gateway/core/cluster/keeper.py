@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,8 +20,6 @@ from gateway.core.cluster.link import Link
 from gateway.core.cluster.server import ServerAway
 from gateway.core.kept import pack, unpack
 from gateway.core.state import State
-
-log = logging.getLogger(__name__)
 
 _MOST_OWED: Final = 10_000
 """States read while the server was lost that are still given to it afterwards."""
