@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 
 import pytest
 from websockets.frames import Frame, Opcode
@@ -27,6 +28,15 @@ def test_frames_of_every_length(opcode: int, size: int) -> None:
     payload = os.urandom(size)
     assert frame(opcode, payload) == Frame(Opcode(opcode), payload).serialize(mask=False)
     assert list(Frames(100_000).feed(masked(opcode, payload))) == [(opcode, payload)]
+
+
+@pytest.mark.slow
+def test_a_message_that_comes_byte_by_byte_takes_time_linear_in_its_length() -> None:
+    sent = masked(1, b" " * 400_000)
+    frames, began = Frames(400_000), time.process_time()
+    found = [one for at in range(len(sent)) for one in frames.feed(sent[at : at + 1])]
+    assert found == [(1, b" " * 400_000)]
+    assert time.process_time() - began < 5  # some 0.3 s; copied with each byte it took 15
 
 
 def test_any_cut_gives_the_same_messages() -> None:

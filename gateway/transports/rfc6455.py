@@ -94,8 +94,9 @@ class Frames:
             found = self._take(first & 0x0F, payload, is_last=bool(first & _LAST))
             if found is not None:
                 yield found
-        left = source[at:]
-        self._held = bytearray(left) if left else None
+        if at or source is data:  # a frame that comes byte by byte is not copied with each of them
+            left = source[at:]
+            self._held = bytearray(left) if left else None
 
     def _head(self, source: bytes | bytearray, at: int) -> tuple[int, int, int] | None:
         """The first byte of the frame that begins there, and where its payload begins and ends."""
