@@ -239,6 +239,17 @@ async def test_a_failure_that_passes_is_told_once_a_minute_and_the_watch_goes_on
         assert reader.task.done()
 
 
+async def test_a_deadline_may_be_shorter_than_the_last_look() -> None:
+    async with world(watch=WatchLimits(deadline=5.0)) as w:
+        w.marketplace.scripts["b"] = lambda *_: unknown("b")
+        reader = await watch(w, "b")
+        await w.clock.advance(4.9)
+        assert not reader.task.done()
+        await w.clock.advance(0.2)
+        assert reader.task.done()
+        assert isinstance(reader.updates[-1].error, GaveUp)
+
+
 async def test_refused_credentials_end_a_watch_only_after_a_while() -> None:
     async with world() as w:
         w.marketplace.scripts["passing"] = lambda now, _: (

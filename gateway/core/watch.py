@@ -188,7 +188,8 @@ class Watches:
 
     def _deadline(self, ref: BatchRef, born: float) -> float:
         retention = ADAPTERS[self._batches.accounts[ref.account].marketplace].retention
-        return max(born + self._limits.deadline_of(retention), self._clock.monotonic() + self._limits.last_look)
+        longest = self._limits.deadline_of(retention)
+        return max(born + longest, self._clock.monotonic() + min(longest, self._limits.last_look))
 
     def hold(self, ref: BatchRef) -> None:
         """Ask for this batch from now on."""

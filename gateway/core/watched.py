@@ -40,7 +40,9 @@ class WatchLimits(BaseModel):
     refused_for: float = Field(default=60.0, ge=0, description="… once they have been refused for this long")
     error_interval: float = Field(default=60.0, gt=0, description="A kind of failure is told once in this time")
     last_look: float = Field(
-        default=30.0, ge=0, description="Shortest watch: one resumed after its deadline is still asked"
+        default=30.0,
+        ge=0,
+        description="Least time left to a watch that is resumed: also after its deadline it is still asked",
     )
 
     def deadline_of(self, retention: int | None) -> float:
