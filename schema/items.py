@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Sequence
 from typing import cast
@@ -16,6 +14,7 @@ from schema.enums import Language
 from schema.errors import BadUserInput
 from schema.failures import Failure, FailureGroup, failure_groups, failures, say
 from schema.lasting import Chosen
+from schema.opaque import seal, unseal
 from schema.scalars import JSON, raw_json
 
 LARGEST_PAGE = 1000
@@ -197,15 +196,14 @@ def check_first(first: int) -> None:
 
 def cursor(index: int) -> str:
     """The opaque cursor of an item."""
-    return base64.urlsafe_b64encode(b"item:%d" % index).decode().rstrip("=")
+    return seal(f"item:{index}")
 
 
 def _position(given: str) -> int:
     try:
-        text = base64.b64decode(given.encode("ascii") + b"=" * (-len(given) % 4), altchars=b"-_", validate=True)
-        index = int(text.removeprefix(b"item:"))
-        if cursor(index) == given:
-            return index
-    except (UnicodeError, binascii.Error, ValueError):
-        pass
+        index = int((unseal(given) or "").removeprefix("item:"))
+    except ValueError:
+        index = -1
+    if index >= 0 and cursor(index) == given:
+        return index
     raise BadUserInput("`after` is not a cursor of this list: use a `cursor` or `endCursor` as it was given.")

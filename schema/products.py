@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import strawberry
 
 
@@ -12,3 +14,17 @@ class ProductAttribute:
     attribute_id: strawberry.ID | None
     attribute_value_id: strawberry.ID | None
     custom_attribute_value: str | None
+
+
+def attributes_of(product: Any) -> list[ProductAttribute] | None:
+    """The attributes of a marketplace's product; None where it lists none."""
+    if product.attributes is None:
+        return None
+    return [
+        ProductAttribute(
+            attribute_id=a.attribute_id,
+            attribute_value_id=a.attribute_value_id,
+            custom_attribute_value=a.custom_attribute_value,
+        )
+        for a in product.attributes
+    ]

@@ -16,7 +16,7 @@ from schema.context import Info
 from schema.enums import BatchSource
 from schema.items import NormalizedBatchItem
 from schema.items import shared as shared_of_item
-from schema.products import ProductAttribute
+from schema.products import ProductAttribute, attributes_of
 from schema.reading import read
 
 
@@ -73,16 +73,7 @@ class IdefixItem(NormalizedBatchItem):
             brand=product.brand,
             category=product.category,
             images=product.images,
-            attributes=None
-            if product.attributes is None
-            else [
-                ProductAttribute(
-                    attribute_id=a.attribute_id,
-                    attribute_value_id=a.attribute_value_id,
-                    custom_attribute_value=a.custom_attribute_value,
-                )
-                for a in product.attributes
-            ],
+            attributes=attributes_of(product),
         )
 
 

@@ -13,7 +13,7 @@ from schema.batch import AccountArgument, Face, MaxAge, NormalizedBatch, Told, s
 from schema.context import Info
 from schema.items import NormalizedBatchItem
 from schema.items import shared as shared_of_item
-from schema.products import ProductAttribute
+from schema.products import ProductAttribute, attributes_of
 from schema.reading import read
 from schema.scalars import JSON, raw_json
 
@@ -66,20 +66,10 @@ class TrendyolItem(NormalizedBatchItem):
         product = own.product
         if product is None:
             return None
-        attributes = product.attributes
         return TrendyolProduct(
             **{name: getattr(product, name) for name in _PLAIN},
             delivery_option=raw_json(product.delivery_option),
-            attributes=None
-            if attributes is None
-            else [
-                ProductAttribute(
-                    attribute_id=a.attribute_id,
-                    attribute_value_id=a.attribute_value_id,
-                    custom_attribute_value=a.custom_attribute_value,
-                )
-                for a in attributes
-            ],
+            attributes=attributes_of(product),
         )
 
 
