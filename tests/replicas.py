@@ -21,7 +21,7 @@ from gateway.sandbox.accounts import sandbox_accounts
 from tests.demo_gateway import ROOT, free_port
 from tests.valkey import namespace
 
-UP_WITHIN = 30.0
+UP_WITHIN = 90.0
 _JSON = {"content-type": "application/json"}
 UPDATES = """subscription ($refs: [BatchRef!]!) { batchUpdates(refs: $refs) { version isFinal ref { batchId }
   batch { ... on NormalizedBatch { status } } } }"""

@@ -364,10 +364,10 @@ class Sequence:
             self.hits += subject.answers.hits
 
 
-def compare(examples: int, *, derandomize: bool) -> None:
+def compare(examples: int) -> None:
     @settings(
         max_examples=examples,
-        derandomize=derandomize,
+        derandomize=True,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
@@ -387,12 +387,12 @@ def compare(examples: int, *, derandomize: bool) -> None:
 
 
 def test_sequences_of_questions_while_time_passes() -> None:
-    compare(15, derandomize=True)
+    compare(15)
 
 
 @pytest.mark.slow
 def test_hundreds_of_sequences_of_questions_while_time_passes() -> None:
-    compare(500, derandomize=False)
+    compare(500)
 
 
 MOMENT = {"time", "random", "secrets", "uuid", "os", "socket", "threading"}

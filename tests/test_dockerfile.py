@@ -126,7 +126,7 @@ class Built(NamedTuple):
     """What the image has in /opt/batch-gateway."""
 
     def run(self, *command: str, **more: object) -> subprocess.CompletedProcess[str]:
-        options = {"text": True, "capture_output": True, "timeout": 60, **more}
+        options = {"text": True, "capture_output": True, "timeout": 120, **more}
         return subprocess.run(command, check=False, **options)  # type: ignore[call-overload]
 
 
@@ -215,13 +215,13 @@ def test_the_build_serves_is_healthy_and_ends_at_sigterm(built: Built, tmp_path:
     before = _files(built.prefix)
     with serving(built, tmp_path, port) as process:
         _, *check = [word.replace("8000", str(port)) for word in health_check()]
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while built.run(f"{built.prefix}/bin/python", *check).returncode != 0:
             assert time.monotonic() < deadline, "never healthy"
             assert process.poll() is None, process.stderr and process.stderr.read().decode()
             time.sleep(0.2)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(30) == 0
         assert process.stderr is not None
         told = process.stderr.read().decode()
     assert "store.unusable" not in told

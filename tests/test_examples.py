@@ -114,7 +114,11 @@ def test_what_the_demo_says_to_try_can_be_tried() -> None:
     with subprocess.Popen(command, cwd=EXAMPLES.parent, stdout=subprocess.PIPE, text=True) as demo:
         try:
             assert demo.stdout is not None
-            words = "".join(iter(demo.stdout.readline, "Ctrl-C ends everything.\n"))
+            words = ""
+            while not words.endswith("Ctrl-C ends everything.\n"):
+                line = demo.stdout.readline()
+                assert line, "the demo did not start"
+                words += line
             query, subscription = re.findall(r"^ +(curl(?:.*\\\n)*.*)$", words, re.MULTILINE)
             assert "errors" not in run(["sh", "-c", query])
             assert run(["sh", "-c", subscription]).count('"SUCCEEDED"') == 4

@@ -56,7 +56,7 @@ class Reloaded(Process):
         """Read the file again; returns the one line that is told of it."""
         before = len(self.log.read_text().splitlines()), len(self.lines(event))
         os.kill(self.pid, signal.SIGHUP)
-        until(lambda: len(self.lines(event)) > before[1], 5)
+        until(lambda: len(self.lines(event)) > before[1], 30)
         told = self.lines(event)[-1]
         news = self.log.read_text().splitlines()[before[0] :]
         assert all(line.startswith("{") for line in news), news
@@ -70,7 +70,7 @@ class Reloaded(Process):
         headers = {**bearer(f"token-of-{who}"), "accept": accept}
         body = {"query": FOLLOW % f"slow-{who}"}
         url = f"{self.url}/graphql"
-        return httpx.stream("POST", url, json=body, headers=headers, timeout=20, trust_env=False)
+        return httpx.stream("POST", url, json=body, headers=headers, timeout=60, trust_env=False)
 
     @contextmanager
     def socket(self, who: str) -> Iterator[ClientConnection]:
@@ -102,7 +102,7 @@ def behind(call: Callable[[], httpx.Response]) -> Callable[[], httpx.Response]:
     thread.start()
 
     def answer() -> httpx.Response:
-        thread.join(20)
+        thread.join(60)
         return answers[0]
 
     return answer

@@ -225,7 +225,7 @@ def test_nothing_of_another_account_is_returned_kept_or_streamed() -> None:
 
 @pytest.mark.slow
 def test_hundreds_of_times_nothing_of_another_account_is_returned_kept_or_streamed() -> None:
-    settings(QUICK, max_examples=400, derandomize=False, print_blob=True)(given(scopes, questions)(keep_apart))()
+    settings(QUICK, max_examples=400)(given(scopes, questions)(keep_apart))()
 
 
 @settings(QUICK, max_examples=20)
