@@ -11,7 +11,7 @@ from gateway.core.cluster.believing import PUT
 from gateway.core.updates import Update
 from tests.cluster_world import ClusterWorld, Replica, cluster_world
 from tests.core_world import ends_at, ref, trendyol_account
-from tests.test_cluster_faults import step_by_step
+from tests.test_cluster_faults import most_in_a_window, step_by_step
 from tests.valkey import need_valkey
 
 pytestmark = pytest.mark.anyio
@@ -224,6 +224,60 @@ async def test_who_takes_the_place_of_the_last_that_died_goes_on_at_once() -> No
         await world.run(40)
         assert status(seen) == "COMPLETED"
         assert seen[-1].is_final
+
+
+async def test_who_takes_the_place_of_the_dead_goes_on_without_the_server_too() -> None:
+    shop = trendyol_account(limit="12/4s")
+    async with cluster_world(shop, replicas=2, lease=30.0) as world:
+        await world.run(120, step=5.0)
+        for replica in world.replicas:
+            replica.life.kill()
+        heirs = [await world.start(f"heir-{index}") for index in range(2)]
+        await world.run(900, step=10.0)
+        world.marketplace.scripts["b1"] = ends_at(world.clock.monotonic() + 100, "b1")
+        world.marketplace.times.clear()
+        with world.without_server():
+            seen = [heir.watch(ref("b1")) for heir in heirs]
+            await world.run(200, step=1.0)
+            assert [status(updates) for updates in seen] == ["COMPLETED"] * 2
+            looks = [heir.core.batches.look(ref(f"q{index}")) for heir in heirs for index in range(12)]
+            await world.do(_all(looks))
+        assert 3 <= most_in_a_window(world.marketplace.times, 4) <= 12
+
+
+@pytest.mark.slow
+async def test_who_was_parted_for_long_crosses_no_limit_beside_those_who_have_its_share() -> None:
+    shop = trendyol_account(limit="12/4s")
+    async with cluster_world(shop, replicas=3, lease=10.0) as world:
+        parted, *others = world.replicas
+        asking: list[asyncio.Future[object]] = []
+
+        def ask_much() -> None:
+            for replica in world.replicas:
+                for _ in range(15):
+                    batch = f"q{len(asking)}"
+                    world.marketplace.scripts[batch] = ends_at(0, batch)
+                    asking.append(asyncio.ensure_future(replica.core.batches.look(ref(batch))))
+
+        async def go_on(seconds: float) -> int:
+            """The most calls in a window."""
+            world.marketplace.times.clear()
+            end = world.clock.monotonic() + seconds
+            while world.clock.monotonic() < end:
+                ask_much()
+                await world.run(20, step=1.0)
+            return most_in_a_window(world.marketplace.times, 4)
+
+        assert await go_on(60) <= 12
+        parted.link.cut(is_cut=True)
+        assert await go_on(800) <= 12
+        assert [round(replica.cluster.share(), 2) for replica in others] == [0.5, 0.5]
+        with world.without_server():
+            most = await go_on(120)
+            assert 6 <= most <= 12  # one of the reserve for each of three, three of what all may spend for two
+        assert await go_on(120) <= 12
+        assert [round(replica.cluster.share(), 2) for replica in world.replicas] == [0.33] * 3
+        await asyncio.gather(*asking, return_exceptions=True)
 
 
 async def _an_end_that_did_not_arrive(world: ClusterWorld) -> tuple[Replica, Replica]:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from adapters.window import Limit
 from gateway.core.cluster.session import EXTENDED, RESERVED, Session
+from gateway.core.cluster.shares import Share
 
 _RESERVE: Final = 0.25
 """Part of a limit that is reserved."""
@@ -51,14 +52,14 @@ class Allowance(NamedTuple):
         lapsed = session.lapsed_for
         if lapsed is not None and lapsed > RESERVED:
             return 0
-        reserve = self._share(self._reserve, session)
+        reserve = self.reserve(session)
         if lapsed is None or lapsed > EXTENDED or session.is_returning or session.out_for <= self.notice(session):
             return reserve
-        return reserve + self._share(self.extended, session)
+        return reserve + self._part(self.extended, session.extended, session)
 
     def reserve(self, session: Session) -> int:
         """The part of `own` that is never anybody else's."""
-        return self._share(self._reserve, session)
+        return self._part(self._reserve, session.reserved, session)
 
     def notice(self, session: Session) -> float:
         """Seconds after its end until all calls that others made in ignorance of it have gone by."""
@@ -72,6 +73,5 @@ class Allowance(NamedTuple):
     def _reserve(self) -> int:
         return math.floor(self.limit.calls * _RESERVE)
 
-    def _share(self, calls: int, session: Session) -> int:
-        usable = session.usable(self.limit.seconds + self.longest)
-        return math.floor(calls * usable + _ROUNDING)
+    def _part(self, calls: int, share: Share, session: Session) -> int:
+        return math.floor(calls * share.usable(session.now - self.limit.seconds - self.longest) + _ROUNDING)

@@ -108,7 +108,7 @@ class Cluster:
 
     def share(self) -> float:
         """The part of everything common that this replica may use by itself."""
-        return self._session.share
+        return self._session.extended.now
 
     def status(self) -> ClusterStatus:
         """How this replica stands with the others."""
@@ -119,7 +119,7 @@ class Cluster:
             away_for=0.0 if link.is_up else link.away_for,
             members=1 + len(session.alive),
             batches=self.duty.held,
-            share=session.share,
+            share=session.reserved.now,
             commands=link.commands,
         )
 

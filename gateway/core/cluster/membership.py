@@ -12,49 +12,54 @@ local me, name, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local has, was_member = tonumber(ARGV[4]), ARGV[5] == '1'
 local settle, extended, reserved = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local margin, quiet, sent = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+local has_extended = tonumber(ARGV[13])
+local function keep(id, till, share, wide)
+  redis.call('HSET', KEYS[1], id, string.format('%.0f|%.9f|%.9f', till, share, wide))
+end
+local function read(member)
+  local till, share, wide = string.match(member or '', '^(%d+)|([%d.]+)|([%d.]+)$')
+  return tonumber(till), tonumber(share), tonumber(wide)
+end
 local at = now()
 local until_when = ttl + (sent > 0 and math.min(at, sent) or at)
 local own = redis.call('HGET', KEYS[1], me)
 local opens, lost = string.match(redis.call('GET', KEYS[2]) or '', '^(%d+)|(%d)$')
 local has_forgotten = was_member and not own and (not opens or at - opens < reserved)
 if has_forgotten then  -- who else was a member? What nobody comes back for is kept for them
-  local since, kept = string.match(redis.call('HGET', KEYS[1], '?') or '', '^(%d+)|([%d.]+)$')
-  kept = (lost == '1' and tonumber(kept or 0) or 1) - has
-  redis.call('HSET', KEYS[1], '?', string.format('%.0f|%.9f', since or at, math.max(0, kept)))
-  if kept < 0.000001 then redis.call('HDEL', KEYS[1], '?') end
+  local since, kept, wide = read(redis.call('HGET', KEYS[1], '?'))
+  if lost ~= '1' then kept, wide = 1, 1 end
+  kept, wide = math.max(0, (kept or 0) - has), math.max(0, (wide or 0) - has_extended)
+  keep('?', since or at, kept, wide)
+  if kept + wide < 0.000001 then redis.call('HDEL', KEYS[1], '?') end
 end
 if not opens or has_forgotten then
   opens, lost = at + settle, has_forgotten and 1 or (lost or 0)
   redis.call('SET', KEYS[2], string.format('%.0f|%d', opens, lost))
 end
-local alive, away, others, known = {}, 0, 0, 1
+local alive, away, others, known, others_extended, known_extended = {}, 0, 0, 1, 0, 1
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   local id = all[i]
   if id ~= me then
-    local till, share = string.match(all[i + 1], '^(%d+)|([%d.]+)$')
-    till, share = tonumber(till), tonumber(share)
+    local till, share, wide = read(all[i + 1])
     local is_former = till <= at and string.sub(id, 1, #name + 1) == name .. '/'
     if is_former and till + quiet <= at and till + extended > at + margin then
       till = at + margin - extended  -- it is dead, and what it did last counts for a while
-      redis.call('HSET', KEYS[1], id, string.format('%.0f|%.9f', till, share))
+      keep(id, till, share, wide)
     end
-    if is_former and till + quiet > at then
-      redis.call('HDEL', KEYS[1], id)  -- it died before it went on alone
-    elseif till > at then
-      alive[#alive + 1] = id
-      others, known = others + share, known + 1
-    elseif till + reserved <= at or (is_former and till + extended <= at) then
-      redis.call('HDEL', KEYS[1], id)
+    if (is_former and (till + quiet > at or till + extended <= at)) or till + reserved <= at then
+      redis.call('HDEL', KEYS[1], id)  -- also: it died before it went on alone
     else
       others, known = others + share, known + 1
-      if till + extended > at then away = away + share end
+      if till > at then alive[#alive + 1] = id elseif till + extended > at then away = away + wide end
+      if till + extended > at then others_extended, known_extended = others_extended + wide, known_extended + 1 end
     end
   end
 end
 local may = math.min(1 / known, math.max(0, 1 - others))
-if at < tonumber(opens) then may = math.min(has, may) end
-redis.call('HSET', KEYS[1], me, string.format('%.0f|%.9f', until_when, math.max(has, may)))
+local may_extended = math.min(1 / known_extended, math.max(0, 1 - others_extended))
+if at < tonumber(opens) then may, may_extended = math.min(has, may), math.min(has_extended, may_extended) end
+keep(me, until_when, math.max(has, may), math.max(has_extended, may_extended))
 redis.call('SET', KEYS[3], string.format('%.9f', away))
 local living = {[me] = true}
 for _, id in ipairs(alive) do living[id] = true end
@@ -66,19 +71,23 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[4])) do
 end
 local lapsed = (own and tonumber(string.match(own, '^%d+')) > at) and 0 or 1
 local held = redis.call('SCARD', ARGV[9] .. me)
-return {string.format('%.0f', at), lapsed, string.format('%.9f', may), known, alive, gone, held}
+local shares = {string.format('%.9f', may), string.format('%.9f', may_extended)}
+return {string.format('%.0f', at), lapsed, shares, known, alive, gone, held}
 """
 )
-"""Keys: members, opens, away, owners. Values: session, name, lifetime (ms), the share it uses now, whether it was a
-member before, how long after a start nothing new is shared out (ms), how long a lost member's extended and reserved
-share is kept (ms), start of the keys of owned batches, how long calls count (ms), for how long a lost member surely
-keeps to its reserve (ms), and when this was sent at the latest (ms; 0 where that is not known): a server that was held
-up does not keep a member alive by what it was told before. Returns the time, whether it had not been alive, the share
-that it may use from now on, how many members are counted, the other living sessions, the dead ones that left batches,
-and how many batches are this session's.
+"""Keys: members, opens, away, owners. Values: session, name, lifetime (ms), the reserved share it uses now, whether it
+was a member before, how long after a start nothing new is shared out (ms), how long a lost member's extended and
+reserved share is kept (ms), start of the keys of owned batches, how long calls count (ms), for how long a lost member
+surely keeps to its reserve (ms), when this was sent at the latest (ms; 0 where that is not known): a server that was
+held up does not keep a member alive by what it was told before; and the extended share it uses now. Returns the time,
+whether it had not been alive, the two shares that it may use from now on, how many members are counted, the other
+living sessions, the dead ones that left batches, and how many batches are this session's.
 
 A server that has forgotten its members does not know who of them is away: the share that nobody returns with stands as
 that of a lost member, '?'.
+
+There are two shares: of the reserves, and of all the budgets, which counts while the server is lost. Each is kept for a
+lost member for as long as it may use it: the second not for long, so that who takes the place of the dead has one.
 
 Shares never add up to more than 1: a member's share counts as the larger of what it says that it uses and what it is
 told, so that an answer that is lost on the way does no harm, and a new member gets what the others have given up.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections import deque
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -15,6 +14,7 @@ from adapters.clock import Clock
 from gateway.core.cluster.keys import Keys
 from gateway.core.cluster.link import Link
 from gateway.core.cluster.membership import BEAT, KNOCK, LEAVE
+from gateway.core.cluster.shares import Share
 
 _ALIVE: Final = 0.6
 """Share of the lease for which a beat keeps a member alive; the rest is for noticing its end and taking over."""
@@ -26,8 +26,6 @@ RESERVED: Final = 86_400.0
 """… and its part of the reserves."""
 _MARGIN: Final = 60.0
 """Seconds for which both are kept longer than they are used, at least: calls last, and windows are open for a while."""
-_CHANGES: Final = 64
-"""Changes of the share that are remembered; beyond them it counts as 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +64,10 @@ class Session:
     def __init__(self, name: str, timing: Timing, link: Link, keys: Keys, clock: Clock) -> None:
         self.id = f"{name}/{secrets.token_hex(5)}"
         self.timing = timing
-        self._shares: deque[tuple[float, float]] = deque([(clock.monotonic(), 0.0)])
-        """When the share changed, and to what."""
+        self.reserved = Share(clock.monotonic())
+        """The part of the reserves that is this member's."""
+        self.extended = Share(clock.monotonic())
+        """The part of what all may spend that is this member's while the server is lost."""
         self.known = 1
         """Members that are counted: the living, and those whose share is still kept for them."""
         self.alive: tuple[str, ...] = ()
@@ -85,6 +85,11 @@ class Session:
         """The server's time (ms) as of the last beat, and when that beat was sent."""
         self.is_returning = False
         """True while it is on its way back, and must not use what is kept for the lost."""
+
+    @property
+    def now(self) -> float:
+        """The steady clock, in seconds."""
+        return self._clock.monotonic()
 
     @property
     def is_valid(self) -> bool:
@@ -108,14 +113,17 @@ class Session:
     async def beat(self) -> Beat:
         """Say that this member lives. Raises `ServerAway`; the server may have heard it all the same."""
         keys, began = self._keys, self._clock.monotonic()
+        lapsed = self.lapsed_for
+        if lapsed is not None and lapsed > EXTENDED:
+            self.extended.change(began, 0.0)  # others may have been given it
         self._counted_until = began + self.timing.alive
-        at, lapsed, share, known, alive, gone, held = await self._link.probe(
+        at, has_lapsed, shares, known, alive, gone, held = await self._link.probe(
             BEAT,
             [keys.members, keys.opens, keys.away, keys.owners],
             self.id,
             self._name,
             int(self.timing.alive * 1000),
-            f"{self.share:.9f}",
+            f"{self.reserved.now:.9f}",
             int(self._valid_until is not None),
             int(2 * self.timing.rhythm * 1000),
             int((EXTENDED + self.margin) * 1000),
@@ -124,13 +132,14 @@ class Session:
             int(self.margin * 1000),
             int(self.quiet * 1000),
             self._sent(began),
+            f"{self.extended.now:.9f}",
         )
         self._heard = int(at), began
         self._valid_until = began + self.timing.alive
-        self._change(float(share))
+        self._change(*map(float, shares))
         self.known = int(known)
         self.alive = tuple(sorted(one.decode() for one in alive))
-        return Beat(bool(lapsed), self.alive, tuple(one.decode() for one in gone), int(held))
+        return Beat(bool(has_lapsed), self.alive, tuple(one.decode() for one in gone), int(held))
 
     def _sent(self, at: float) -> int:
         """The latest that a moment may be on the server's clock (ms); 0 where that is not known."""
@@ -139,31 +148,13 @@ class Session:
         heard, sent = self._heard
         return heard + 1 + math.ceil((at - sent) * 1000)
 
-    @property
-    def share(self) -> float:
-        """The part of the reserves, and of all the budgets while the server is lost, that is this member's."""
-        return self._shares[-1][1]
-
-    def usable(self, seconds: float) -> float:
-        """What has been its share for so long: as long as the calls count that another made with it before."""
-        since = self._clock.monotonic() - seconds
-        least = self._shares[-1][1]
-        for at, share in reversed(self._shares):
-            least = min(least, share)
-            if at <= since:
-                break
-        else:
-            least = 0.0
-        return least
-
-    def _change(self, share: float) -> None:
-        if share != self.share:
-            self._shares.append((self._clock.monotonic(), share))
-            if len(self._shares) > _CHANGES:
-                self._shares.popleft()
+    def _change(self, reserved: float, extended: float) -> None:
+        now = self._clock.monotonic()
+        self.reserved.change(now, reserved)
+        self.extended.change(now, extended)
 
     async def leave(self, message: bytes) -> None:
         """Say that it lives no longer: others take over at once. Raises `ServerAway`."""
         self._valid_until = None
-        self._change(0.0)
+        self._change(0.0, 0.0)
         await self._link.probe(LEAVE, [self._keys.members, self._keys.news], self.id, message)
