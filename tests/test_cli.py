@@ -62,7 +62,8 @@ def test_help_names_every_command(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("nothing",), ("get",), ("serve", "--port", "many"), ("demo", "--port", "-1")]
+    "arguments",
+    [(), ("nothing",), ("get",), ("serve", "--port", "many"), ("demo", "--port", "-1"), ("sandbox", "--port", "99999")],
 )
 def test_wrong_usage(run: Run, arguments: tuple[str, ...]) -> None:
     ran = run(*arguments)

@@ -102,10 +102,36 @@ def test_an_account_that_is_not_there(run: Run, url: str, config: str) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [["--timeout", "soon"], ["--timeout", "-1"], ["--url", "localhost"], ["--url", "http://x", "--config", "y"]],
+    [
+        ["--timeout", "soon"],
+        ["--timeout", "-1"],
+        ["--url", "localhost"],
+        ["--url", "http://["],
+        ["--url", "http://127.0.0.1:99999"],
+        ["--url", "http://127.0.0.1:9", "--token", "şifre"],
+        ["--url", "http://127.0.0.1:9", "--token", "a\nb"],
+        ["--url", "http://x", "--config", "y"],
+    ],
 )
 def test_wrong_usage(run: Run, options: list[str]) -> None:
-    assert run("watch", "trendyol:1", *options).status == 2
+    ran = run("watch", "trendyol:1", *options)
+    assert (ran.status, ran.out) == (2, "")
+    assert "usage: batch-gateway watch" in ran.err
+
+
+def test_the_token_of_the_environment_is_sent(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+
+    async def answer(scope: dict[str, Any], _: Any, send: Any) -> None:
+        shown.append(dict(scope["headers"])[b"authorization"].decode())
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": b'{"data": {"marketplaces": []}}'})
+
+    with serve(answer) as (host, port):
+        monkeypatch.setenv("BATCH_GATEWAY_TOKEN", "from-a-file\n")
+        assert run("watching", "--url", f"http://{host}:{port}").status == 0
+        assert run("watching", "--url", f"http://{host}:{port}", "--token", "typed").status == 0
+    assert shown == ["Bearer from-a-file", "Bearer typed"]
 
 
 def test_watching_counts_what_a_gateway_follows(run: Run, url: str) -> None:

@@ -14,7 +14,7 @@ from gateway import server
 from gateway.app import create_app, served
 from gateway.cli.console import complain
 from gateway.cli.exits import Exit
-from gateway.cli.serve import port
+from gateway.cli.ports import port
 from gateway.config.log import LogSettings
 from gateway.observe.logs import log_to_stderr
 from gateway.sandbox.accounts import sandbox_accounts

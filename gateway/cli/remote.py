@@ -32,14 +32,32 @@ class GatewayError(Exception):
 def add_url(parser: argparse.ArgumentParser) -> None:
     """Take `--url` and `--token`."""
     parser.add_argument("--url", type=_url, help="ask a running gateway instead: http://127.0.0.1:8000")
-    parser.add_argument("--token", help=f"the client's token for it (default: ${_TOKEN})")
+    parser.add_argument(
+        "--token",
+        type=_token,
+        default=os.environ.get(_TOKEN, ""),
+        help=f"the client's token for it (default: ${_TOKEN})",
+    )
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise argparse.ArgumentTypeError("write the gateway's address as http://host:port")
+    mistake = argparse.ArgumentTypeError("write the gateway's address as http://host:port")
+    try:
+        parts = urlsplit(text)
+        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise mistake from None
+    if not is_good:
+        raise mistake
     return text if parts.path.strip("/") else f"{text.rstrip('/')}/graphql"
+
+
+def _token(text: str) -> str:
+    """The token without white space around it, as it can stand in a header. The empty one is none."""
+    token = text.strip()
+    if not token.isascii() or not token.isprintable():
+        raise argparse.ArgumentTypeError(f"give the token (or ${_TOKEN}) as it was made: letters, digits and signs")
+    return token
 
 
 class _AwayError(Exception):
@@ -132,11 +150,11 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway(url: str, token: str | None) -> AsyncGenerator[Gateway, None]:
-    """The gateway at an address; its token by default from the environment."""
+async def gateway(url: str, token: str) -> AsyncGenerator[Gateway, None]:
+    """The gateway at an address; an empty token is none."""
     limits = httpx.Timeout(30.0, read=None)
     async with httpx.AsyncClient(timeout=limits, trust_env=False) as client:
-        yield Gateway(url, token or os.environ.get(_TOKEN), client)
+        yield Gateway(url, token or None, client)
 
 
 def is_of(seen: Seen, ref: Ref) -> bool:

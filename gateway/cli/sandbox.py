@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from gateway.cli.console import complain
 from gateway.cli.exits import Exit
+from gateway.cli.ports import port
 from gateway.sandbox.accounts import sandbox_accounts
 from gateway.sandbox.app import Sandbox, create_sandbox
 from gateway.server import AddressError, Served, listen, serve
@@ -23,7 +24,7 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help="port; 0 takes a free one (default: %(default)s)"
+        "--port", type=port, default=DEFAULT_PORT, help="port; 0 takes a free one (default: %(default)s)"
     )
     parser.add_argument(
         "--latency-ms", type=_latency, default=0.0, metavar="MS", help="delay of every answer (default: %(default)g)"

@@ -12,6 +12,7 @@ from gateway.app import create_app, served
 from gateway.cli.configuration import add_config, load, read
 from gateway.cli.console import complain, say
 from gateway.cli.exits import Exit
+from gateway.cli.ports import port
 from gateway.cli.reloading import Reloading
 from gateway.observe.logs import log_to_stderr
 from gateway.observe.tracing import TracingError, tracing_of
@@ -25,13 +26,6 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--host", help="address to listen on, over the configuration's")
     parser.add_argument("--port", type=port, help="port to listen on, over the configuration's")
     parser.set_defaults(run=run)
-
-
-def port(text: str) -> int:
-    """A port as an argument of argparse."""
-    if not text.isascii() or not text.isdecimal() or int(text) > 65_535:
-        raise argparse.ArgumentTypeError("a port is a number from 0 (a free one) to 65535")
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
