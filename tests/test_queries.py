@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from typing import Any
 
@@ -13,6 +14,7 @@ from gateway.core.accounts import Scope
 from gateway.engine.engine import Engine
 from gateway.engine.request import OperationRequest
 from schema.context import Context, QueryLimits
+from schema.items import cursor
 from schema.root import build_schema
 from tests.core_world import World, body, ends_at, trendyol_account, world
 
@@ -125,6 +127,19 @@ async def test_items_are_paged_filtered_and_found() -> None:
         assert len((await page(first=1000))["nodes"]) == 12
         for wrong in ({"first": 1001}, {"first": -1}, {"after": "bm90IGEgY3Vyc29y"}):
             assert code_of(await run(w, query, **({"first": 5} | wrong))) == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize(
+    "text", ["item:-1", "item:01", "item: 1", "item:1_0", "item:٣", "item:" + "1" * 5000, "1", "x:1"]
+)
+async def test_a_cursor_is_taken_as_it_was_given_and_in_no_other_form(text: str) -> None:
+    sealed = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    query = 'query($after: String) { trendyolBatch(id: "b") { items(after: $after) { totalCount } } }'
+    async with world() as w:
+        w.marketplace.scripts["b"] = lambda *_: many("b", 2)
+        for after in (sealed, sealed + "=", cursor(1) + "=", cursor(1) + " "):
+            assert code_of(await run(w, query, after=after)) == "BAD_USER_INPUT"
+        assert "errors" not in await run(w, query, after=cursor(1))
 
 
 @pytest.mark.parametrize("search", ["kırmızı", "KIRMIZI", "kirmizi", "İSTANBUL", "istanbul", "Istanbul"])
