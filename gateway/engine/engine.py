@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from typing import Any, Final, Protocol, cast
 from weakref import WeakValueDictionary
 
-import msgspec
 import strawberry
 from graphql import ExecutionResult, GraphQLSchema, execution
 from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from gateway.engine.documents import CacheBounds, Documents
-from gateway.engine.errors import BAD_USER_INPUT, format_errors, format_refusals, is_asked_to_end, unexpected
+from gateway.engine.errors import BAD_USER_INPUT, format_errors, format_refusals
 from gateway.engine.executor import PlainExecutor
 from gateway.engine.operation import NO_VALUES, Operation, Prepared
 from gateway.engine.request import OperationRequest, RequestError, UnknownDocument
+from gateway.engine.results import encoded
 from gateway.engine.stream import Audience, Stream
 from gateway.engine.updates import SharedUpdates
 from gateway.limits import DocumentLimits
 
-_encode: Final = msgspec.json.Encoder().encode
 _core: Final = cast("Any", execution)
 """graphql-core's own parts of `execute` and `subscribe`, whose types are incomplete."""
 
@@ -151,7 +149,7 @@ class Engine:
         yield await self.execute(prepared, context)
 
     def _run(self, prepared: Prepared, context: Any) -> bytes | Awaitable[bytes]:
-        return self._execute(self._executor(prepared, context).execute_operation)
+        return encoded(lambda: self._executor(prepared, context).execute_operation())
 
     def _coerce(self, operation: Operation, given: dict[str, Any]) -> Any:
         if not operation.variables:
@@ -201,40 +199,4 @@ class Engine:
         return aiter(source)
 
     def _event(self, prepared: Prepared, context: object, event: object) -> bytes | Awaitable[bytes]:
-        executor = self._executor(prepared, context, event)
-        return self._execute(lambda: _core.execute_subscription_event(executor))
-
-    def _execute(self, start: Callable[[], Any]) -> bytes | Awaitable[bytes]:
-        try:
-            result = start()
-        except asyncio.CancelledError as error:
-            if is_asked_to_end():
-                raise
-            return _failure(error)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the client is answered
-            return _failure(error)
-        return _encoded(result) if isinstance(result, ExecutionResult) else _finish(result)
-
-
-async def _finish(executing: Awaitable[ExecutionResult]) -> bytes:
-    try:
-        return _encoded(await executing)
-    except asyncio.CancelledError as error:
-        if is_asked_to_end():
-            raise
-        return _failure(error)
-    except Exception as error:  # noqa: BLE001  # whatever it is, the client is answered
-        return _failure(error)
-
-
-def _encoded(result: ExecutionResult) -> bytes:
-    try:
-        if result.errors:
-            return _encode({"data": result.data, "errors": format_errors(result.errors)})
-        return _encode({"data": result.data})
-    except Exception as error:  # noqa: BLE001  # a value that is no JSON
-        return _failure(error)
-
-
-def _failure(error: BaseException) -> bytes:
-    return _encode({"data": None, "errors": [unexpected(error)]})
+        return encoded(lambda: _core.execute_subscription_event(self._executor(prepared, context, event)))
