@@ -17,6 +17,7 @@ from gateway.compiled.answers import SharedAnswers
 from gateway.compiled.plans import Plans
 from gateway.core.assembly import Core, open_core
 from gateway.engine.engine import Engine
+from gateway.familiar import Heads
 from gateway.health import answer_health, answer_plain, answer_readiness
 from gateway.observe.assembly import Observing
 from gateway.observe.tracing import Tracing
@@ -26,6 +27,7 @@ from gateway.settings import Settings
 from gateway.transports.clients import Client
 from gateway.transports.drain import Drain
 from gateway.transports.endpoint import GraphQLEndpoint
+from gateway.transports.repeated import Familiar
 from gateway.transports.responses import Receive, Scope, Send
 from gateway.web.assets import Assets
 from gateway.web.board import BoardPage
@@ -50,6 +52,7 @@ class Gateway:
         self._access = self._observing.around(self._route, is_logged=settings.log.access)
         self._core: Core | None = None
         self._graphql: GraphQLEndpoint | None = None
+        self._heads: Heads | None = None
         self._repeats: Repeats | None = None
         self._assets = Assets()
         self._page = GraphiQL()
@@ -73,6 +76,10 @@ class Gateway:
     def at_once(self, peer: str, head: bytes, body: bytes) -> tuple[bytes, bytes] | None:
         """The answer to a request by its bytes; None where it has to go the usual way. For the server's `AtOnce`."""
         return None if self._repeats is None else self._repeats.answer(peer, head, body)
+
+    def follow(self, peer: str, head: bytes, body: bytes) -> Familiar | None:
+        """How a request is answered by its bytes; None where it has to go the usual way. For the server's `Follow`."""
+        return None if self._heads is None else self._heads.follow(peer, head, body)
 
     async def reload(self, settings: Settings) -> None:
         """Let in the clients of these settings from now on, and end the streams of those that are out; no others."""
@@ -169,7 +176,8 @@ class Gateway:
         self._stack.push_async_callback(endpoint.aclose)
         self._graphql = endpoint
         if answers is not None and not observing.is_tracing:
-            self._repeats = Repeats(endpoint, entrance, self._access, answers, self._clock)
+            self._heads = Heads(endpoint, entrance, self._access, self._clock)
+            self._repeats = Repeats(endpoint, self._heads, entrance.rates, self._access, answers)
             endpoint.remember_by(self._repeats.remember)
 
 
@@ -202,4 +210,4 @@ def create_app(settings: Settings, clock: Clock | None = None, tracing: Tracing 
 
 def served(app: Gateway, listener: socket.socket, settings: Settings) -> Served:
     """The gateway as the server wants it."""
-    return Served(app, listener, app.drain.begin, settings.limits, at_once=app.at_once)
+    return Served(app, listener, app.drain.begin, settings.limits, at_once=app.at_once, follow=app.follow)

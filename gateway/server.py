@@ -22,7 +22,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from gateway.transports.limits import TransportLimits
-from gateway.transports.repeated import AtOnce
+from gateway.transports.repeated import AtOnce, Follow
 from gateway.transports.servers import http_protocol
 from gateway.transports.sockets import WebSockets
 
@@ -54,6 +54,8 @@ class Served:
     """What it does at SIGHUP."""
     at_once: AtOnce | None = None
     """Answers what was asked before in the very same bytes."""
+    follow: Follow | None = None
+    """Answers who asked before with the very same head."""
 
     @property
     def address(self) -> str:
@@ -126,7 +128,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 service.app,
-                http=http_protocol(service.limits, service.at_once),
+                http=http_protocol(service.limits, service.at_once, service.follow),
                 ws=cast("Any", WebSockets()),
                 ws_max_size=service.limits.frame,
                 lifespan="on",

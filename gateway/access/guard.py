@@ -23,6 +23,10 @@ class Guard:
     def admit(self, scope: Scope, send: Send) -> tuple[Scope, Send]:
         """The scope as it is to be believed, and a `send` that adds what answers lack."""
         scope = self._proxies.resolve(scope)
+        return scope, self.around(scope, send)
+
+    def around(self, scope: Scope, send: Send) -> Send:
+        """A `send` that adds what answers lack; `scope` is the one that was admitted."""
         more = self._more(scope)
 
         def guarding(message: Message) -> Awaitable[None]:
@@ -30,7 +34,7 @@ class Guard:
                 message["headers"] = guarded(message.get("headers", ()), more, is_tls=is_tls(scope))
             return send(message)
 
-        return scope, guarding
+        return guarding
 
     def headers(self, scope: Scope, headers: Sequence[Header]) -> list[Header]:
         """The headers of an answer with what they lack; `scope` is the one that was admitted."""

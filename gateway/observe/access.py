@@ -39,24 +39,31 @@ class Access:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and take note."""
-        request_id = self._id_of(scope["headers"])
-        CURRENT.set(request_id)
-        visit = _Visit(send, request_id)
-        is_graphql = scope["path"].endswith("/graphql")
+        visit = self.begin(send, self._id_of(scope["headers"]))
         try:
-            if self._tracing is None or not is_graphql:
+            if self._tracing is None or not scope["path"].endswith("/graphql"):
                 await self._app(scope, receive, visit.send)
             else:
-                await self._trace(self._tracing, scope, receive, visit, request_id)
+                await self._trace(self._tracing, scope, receive, visit)
         finally:
-            status = visit.status
-            if status and scope["type"] == "http":
-                self._statuses[status] = self._statuses.get(status, 0) + 1
-                if is_graphql:
-                    self._answered(visit.began - visit.came)
-            if self._is_logged and _log.isEnabledFor(logging.INFO):
-                peer = scope.get("client")
-                _tell(scope.get("method"), scope["path"], status, visit.came, None if peer is None else peer[0])
+            self.end(visit, scope)
+
+    def begin(self, send: Send, request_id: str | None = None) -> Visit:
+        """Somebody asks, in a task of its own. Send by the visit, and end it."""
+        visit = Visit(send, self._ids.make() if request_id is None else request_id)
+        CURRENT.set(visit.id)
+        return visit
+
+    def end(self, visit: Visit, scope: Scope) -> None:
+        """Take note of it."""
+        status, path = visit.status, scope["path"]
+        if status and scope["type"] == "http":
+            self._statuses[status] = self._statuses.get(status, 0) + 1
+            if path.endswith("/graphql"):
+                self._answered(visit.began - visit.came)
+        if self._is_logged and _log.isEnabledFor(logging.INFO):
+            peer = scope.get("client")
+            _tell(scope.get("method"), path, status, visit.came, None if peer is None else peer[0])
 
     def note(self, path: str, peer: str | None, came: float) -> str:
         """Take note of a POST that was answered with 200 without this, and give it an id."""
@@ -70,8 +77,8 @@ class Access:
             CURRENT.reset(token)
         return request_id
 
-    async def _trace(self, tracing: Tracing, scope: Scope, receive: Receive, visit: _Visit, request_id: str) -> None:
-        with tracing.request(scope.get("method", "WebSocket"), scope["headers"], request_id) as span:
+    async def _trace(self, tracing: Tracing, scope: Scope, receive: Receive, visit: Visit) -> None:
+        with tracing.request(scope.get("method", "WebSocket"), scope["headers"], visit.id) as span:
             await self._app(scope, receive, visit.send)
             span.set_attribute("http.response.status_code", visit.status)
 
@@ -89,17 +96,22 @@ def _tell(method: str | None, path: str, status: int, came: float, peer: str | N
     tell(_log, level, "socket.closed" if method is None else "http.request", fields)
 
 
-class _Visit:
+class Visit:
     """One request: when it came, and how its answer began."""
 
-    __slots__ = ("_header", "_send", "began", "came", "status")
+    __slots__ = ("_send", "began", "came", "id", "status")
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
-        self._header = request_id
+        self.id = request_id
         self.status = 0
         """0 where there was none: the client left before."""
         self.came = self.began = _now()
+
+    def answered(self, status: int) -> None:
+        """An answer was sent past `send`."""
+        self.status = status
+        self.began = _now()
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on; the first one carries the request's id."""
@@ -108,8 +120,8 @@ class _Visit:
             self.status = message["status"]
             self.began = _now()
             # a copy: messages may be kept by who sends them
-            message = {**message, "headers": [*message["headers"], (HEADER, self._header.encode())]}
+            message = {**message, "headers": [*message["headers"], (HEADER, self.id.encode())]}
         elif kind == "websocket.accept":
             self.status = 101
-            message = {**message, "headers": [*message.get("headers", ()), (HEADER, self._header.encode())]}
+            message = {**message, "headers": [*message.get("headers", ()), (HEADER, self.id.encode())]}
         return self._send(message)

@@ -14,6 +14,7 @@ from gateway.transports.drain import Drain
 from gateway.transports.http import HttpTransport
 from gateway.transports.limits import TransportLimits
 from gateway.transports.live import Crowd
+from gateway.transports.negotiation import Media
 from gateway.transports.observer import UNOBSERVED, TransportObserver
 from gateway.transports.origins import Origins
 from gateway.transports.repeated import Remember
@@ -64,6 +65,12 @@ class GraphQLEndpoint:
             await self._http.handle(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._websocket.handle(scope, receive, send)
+
+    async def handle_read(
+        self, scope: Scope, receive: Receive, send: Send, client: Client, accepted: tuple[Media, ...], body: bytes
+    ) -> None:
+        """Answer a POST that was read whole: the client was let in, and takes answers of these media types."""
+        await self._http.handle_read(scope, receive, send, client, accepted, body)
 
     def is_open(self, client: Client) -> bool:
         """True while the client may run one query more, and the gateway does not end."""

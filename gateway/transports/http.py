@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Final
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from typing import Any, Final
 
 from gateway.engine.engine import Engine
 from gateway.engine.errors import unexpected
@@ -26,8 +26,8 @@ from gateway.transports.multipart import Multipart
 from gateway.transports.negotiation import Media, acceptable, for_errors, for_results, plain
 from gateway.transports.origins import Origins
 from gateway.transports.query import HttpQuery
-from gateway.transports.repeated import SENT, Remember
-from gateway.transports.requests import Disconnected, read_get, read_post
+from gateway.transports.repeated import SENT, WHOLE, Remember
+from gateway.transports.requests import Disconnected, decode, read_get, read_post
 from gateway.transports.responses import (
     Header,
     Receive,
@@ -56,6 +56,9 @@ _NEEDS_STREAM: Final = (
     "A subscription needs a stream: accept text/event-stream or multipart/mixed;subscriptionSpec=1.0, "
     "or use a WebSocket with graphql-transport-ws."
 )
+
+_Streaming = tuple[Media, Prepared | RequestError, Client]
+"""What is to be streamed, in which form, to whom."""
 
 
 class HttpTransport:
@@ -88,30 +91,45 @@ class HttpTransport:
         headers = header_map(scope["headers"])
         accepted = acceptable(headers.get(b"accept"))
         live = HttpQuery(scope, receive, send, self._crowd.clock)
+        stream = await self._while_alive(live, accepted, self._answer(scope, headers, accepted, live))
+        if stream is not None:
+            await self._stream(scope, receive, send, *stream)
+
+    async def handle_read(
+        self, scope: Scope, receive: Receive, send: Send, client: Client, accepted: tuple[Media, ...], body: bytes
+    ) -> None:
+        """Answer a POST that was read whole, whose head was judged before and found good."""
+        live = HttpQuery(scope, receive, send, self._crowd.clock)
+        live.client = client
+        live.is_read = True
+        stream = await self._while_alive(live, accepted, self._answer_read(scope, live, client, accepted, body))
+        if stream is not None:
+            await self._stream(scope, receive, send, *stream)
+
+    async def _while_alive(
+        self, live: HttpQuery, accepted: tuple[Media, ...], answering: Coroutine[Any, Any, _Streaming | None]
+    ) -> _Streaming | None:
+        """Answer, as long as nothing ends it; whatever goes wrong is answered too."""
         self._crowd.enter(live)
         try:
-            stream = await self._answer(scope, headers, accepted, live)
+            return await answering
         except Refusal as refusal:
             await live.answer(refusal.answer(plain(accepted)))
-            return
         except Disconnected:
-            return
+            pass
         except asyncio.CancelledError:
             if not live.was_ended():
                 raise
             await self._interrupted(live, plain(accepted))
-            return
         except Exception as error:  # noqa: BLE001  # the gateway's own fault, which drops nobody's connection
             await live.answer(answer_errors(500, plain(accepted), [unexpected(error)]))
-            return
         finally:
             self._crowd.leave(live)
-        if stream is not None:
-            await self._stream(scope, receive, send, *stream)
+        return None
 
     async def _answer(
         self, scope: Scope, headers: Mapping[bytes, bytes], accepted: tuple[Media, ...], live: HttpQuery
-    ) -> tuple[Media, Prepared | RequestError, Client] | None:
+    ) -> _Streaming | None:
         """Answer with one result; or return the stream that is to be sent."""
         if not accepted:
             raise Refusal(406, "NOT_ACCEPTABLE", "Accept application/graphql-response+json or application/json.")
@@ -125,6 +143,23 @@ class HttpTransport:
         live.client = client = await self._let_in(scope, headers)
         request = await self._read(scope, headers, live)
         live.is_read = True
+        return await self._answer_request(scope, live, client, accepted, request, headers.get(b"if-none-match"))
+
+    async def _answer_read(
+        self, scope: Scope, live: HttpQuery, client: Client, accepted: tuple[Media, ...], body: bytes
+    ) -> _Streaming | None:
+        await self._count(client)
+        return await self._answer_request(scope, live, client, accepted, decode(body))
+
+    async def _answer_request(
+        self,
+        scope: Scope,
+        live: HttpQuery,
+        client: Client,
+        accepted: tuple[Media, ...],
+        request: OperationRequest,
+        if_none_match: bytes | None = None,
+    ) -> _Streaming | None:
         try:
             try:
                 prepared = self._engine.prepare(request)
@@ -132,22 +167,23 @@ class HttpTransport:
                 prepared = await self._engine.prepare_sought(request, unknown)
         except RequestError as error:
             return await self._answer_errors(error, accepted, live, client)
-        if prepared.kind == "mutation" and method == "GET":
+        is_get = scope["method"] == "GET"
+        if prepared.kind == "mutation" and is_get:
             raise Refusal(405, "METHOD_NOT_ALLOWED", "Mutations are sent by POST.", [(b"allow", b"POST")])
         media = for_results(accepted, prepared.kind)
         if media is None:
             raise Refusal(406, "NOT_ACCEPTABLE", _NEEDS_STREAM)
         if media.streams:
             return media, prepared, client
-        if method == "GET" and self._caching is not None:
-            await self._run_kept(live, prepared, client, media, self._caching, headers.get(b"if-none-match"))
+        if is_get and self._caching is not None:
+            await self._run_kept(live, prepared, client, media, self._caching, if_none_match)
         else:
             await self._run_plainly(scope, live, prepared, client, media)
         return None
 
     async def _answer_errors(
         self, error: RequestError, accepted: tuple[Media, ...], live: HttpQuery, client: Client
-    ) -> tuple[Media, RequestError, Client] | None:
+    ) -> _Streaming | None:
         self._crowd.observer.refused()
         media = for_errors(accepted) if error.is_well_formed else plain(accepted)
         if media.streams:
@@ -160,8 +196,12 @@ class HttpTransport:
         self, scope: Scope, live: HttpQuery, prepared: Prepared, client: Client, media: Media
     ) -> None:
         context = self._context(client)
-        await live.answer(answer(200, media, await self._run(prepared, context, client), self._parting()))
-        if self.remember is not None and (sent := scope.get("extensions", {}).get(SENT)) is not None:
+        body = await self._run(prepared, context, client)
+        extensions, parting = scope.get("extensions", {}), self._parting()
+        send_whole = None if parting else extensions.get(WHOLE)
+        if send_whole is None or not send_whole(media, body):
+            await live.answer(answer(200, media, body, parting))
+        if self.remember is not None and (sent := extensions.get(SENT)) is not None:
             self.remember(sent, scope, client, media, prepared, context)
 
     async def _run_kept(
@@ -202,9 +242,12 @@ class HttpTransport:
             )
         except Unauthorized as error:
             raise Refusal(error.status, error.code, error.message, error.headers) from None
+        await self._count(client)
+        return client
+
+    async def _count(self, client: Client) -> None:
         if self._admit is not None and not await self._admit(client.name):
             raise Refusal(429, TOO_FAST["extensions"]["code"], TOO_FAST["message"], [_RETRY])
-        return client
 
     async def _read(self, scope: Scope, headers: Mapping[bytes, bytes], live: HttpQuery) -> OperationRequest:
         if scope["method"] == "POST":

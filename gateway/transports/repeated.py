@@ -1,25 +1,57 @@
-"""Requests that came in one piece: what a server shows of them, so that the same bytes need no second reading."""
+"""Requests that came in one piece: what a server shows of them, so that the same bytes need no second reading.
+
+Two shortcuts past the server's parser are there: a request whose very bytes are known is answered at once; one of
+which the head alone is known, with a body that asks something new, is run by an application that knows the client.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple, Protocol
 
 from gateway.engine.operation import Prepared
 from gateway.transports.clients import Client
 from gateway.transports.negotiation import Media
-from gateway.transports.responses import Scope
+from gateway.transports.responses import Receive, Scope, Send
 
 SENT: Final = "batch_gateway.sent"
 """The ASGI extension that holds a `Sent`, for a request that may be answered again by its bytes."""
 
+WRITE: Final = "batch_gateway.write"
+"""The ASGI extension that sends a whole answer with status 200, headers as in `AtOnce`, in one piece; false where that
+cannot be, and nothing was done. `FOLLOW`ed requests have it."""
+WHOLE: Final = "batch_gateway.whole"
+"""The same for an application's own use: takes the answer's media type and body."""
+
 LARGEST: Final = 16_384
 """Bytes of a request that is worth remembering."""
 
-AtOnce = Callable[[str, bytes, bytes], "tuple[bytes, bytes] | None"]
-"""Answers a request of an address by its head (without the empty line) and body: headers in the form in which they are
-sent, without the server's own, and a body, with status 200. None where it has to go the usual way; nothing has been
-done with it then."""
+
+class AtOnce(Protocol):
+    """Answers a request of an address by its head (without the empty line) and body."""
+
+    def __call__(self, peer: str, head: bytes, body: bytes, /) -> tuple[bytes, bytes] | None:
+        """Headers, in the form in which they are sent, without the server's own, and a body; the status is 200.
+
+        None where it has to go another way; nothing has been done with it then.
+        """
+        ...
+
+
+class Follow(Protocol):
+    """Knows by address and head who it is that asks, and how."""
+
+    def __call__(self, peer: str, head: bytes, body: bytes, /) -> Familiar | None:
+        """How the request is to be answered, which has begun with this; None where it has to go the usual way."""
+        ...
+
+
+class Familiar(NamedTuple):
+    """What a head says that came before."""
+
+    scope: Scope
+    """The ASGI scope of a request with this head; not to be changed."""
+    application: Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Sent(NamedTuple):

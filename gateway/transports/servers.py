@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from functools import partial
 from typing import Any, ClassVar, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from gateway.transports.hosts import is_for_one_host
 from gateway.transports.limits import TransportLimits
 from gateway.transports.live import ABORT
-from gateway.transports.repeated import LARGEST, SENT, AtOnce, Sent, split
+from gateway.transports.repeated import LARGEST, SENT, WRITE, AtOnce, Familiar, Follow, Sent, split
 
 _TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n",
@@ -37,6 +38,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     limits: ClassVar[TransportLimits] = TransportLimits()
     at_once: ClassVar[AtOnce | None] = None
+    follow: ClassVar[Follow | None] = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called for each connection."""
@@ -60,7 +62,7 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Called for whatever has arrived."""
         was_in_head = self._is_in_head
-        if self.at_once is not None and not self._is_in_request and self._is_answered_at_once(data):
+        if not self._is_in_request and self._is_known(data):
             return
         self._chunk = len(data)
         super().data_received(data)
@@ -104,21 +106,59 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._is_in_request = False
 
-    def _is_answered_at_once(self, data: bytes) -> bool:
-        """Answer a request without reading it, where its bytes say enough."""
+    def _is_known(self, data: bytes) -> bool:
+        """Answer a request without parsing it, where its bytes or those of its head say enough."""
         self._sent = None
         if self.client is None or (found := split(data)) is None:
             return False
-        # the first request of a connection goes the usual way, and so does one behind another
-        if self._is_free():
-            answer = cast("Any", self).at_once(self.client[0], *found)
-            if answer is not None:
+        sent = Sent(self.client[0], *found)
+        if self._is_idle() and not self.flow.write_paused and not self.transport.is_closing():
+            # one behind another goes the usual way, and so does a connection's first before it is answered at once
+            if self.at_once is not None and self._has_asked() and (answer := self.at_once(*sent)) is not None:
                 self._write(*answer)
                 self.server_state.total_requests += 1
                 self._answered_at = self.loop.time()
                 return True
-        self._sent = Sent(self.client[0], *found)
+            if self.follow is not None and (familiar := self.follow(*sent)) is not None:
+                self._begin(familiar, sent)
+                return True
+        self._sent = sent
         return False
+
+    def _has_asked(self) -> bool:
+        return cast("Any", self.cycle) is not None
+
+    def _begin(self, familiar: Familiar, sent: Sent) -> None:
+        """Have a request answered as uvicorn does once it has parsed one."""
+        self._unset_keepalive_if_required()
+        self._silence()
+        extensions = {**self._extensions, SENT: sent}
+        self.cycle = cycle = RequestResponseCycle(
+            scope=cast("Any", {**familiar.scope, "extensions": extensions}),
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=True,
+            on_response=self.on_response_complete,
+        )
+        cycle.more_body = False
+        extensions[WRITE] = partial(self._write_whole, cycle)
+        self._start_asgi_task(cycle, cast("Any", familiar.application))
+
+    def _write_whole(self, cycle: RequestResponseCycle, headers: bytes, body: bytes) -> bool:
+        """See `WRITE`."""
+        if cycle.disconnected or not cycle.keep_alive or self.flow.write_paused:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        self._write(headers, body)
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
 
     def _write(self, headers: bytes, body: bytes) -> None:
         head = b"".join((STATUS_LINE[200], *self._own_lines(), headers, b"\r\n"))
@@ -127,11 +167,6 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.write(body)
         else:
             self.transport.write(head + body)
-
-    def _is_free(self) -> bool:
-        cycle: Any = self.cycle
-        is_done = cycle is not None and cycle.response_complete
-        return is_done and not self.flow.write_paused and not self.transport.is_closing()
 
     def _own_lines(self) -> list[bytes]:
         return [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
@@ -194,12 +229,14 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def http_protocol(limits: TransportLimits, at_once: AtOnce | None = None) -> type[HttpProtocol]:
+def http_protocol(
+    limits: TransportLimits, at_once: AtOnce | None = None, follow: Follow | None = None
+) -> type[HttpProtocol]:
     """The HTTP protocol that reads heads of so many bytes, and waits so long for them and for clients that read.
 
-    What `at_once` knows an answer to is not read at all.
+    What `at_once` knows an answer to is not read at all, and of what `follow` knows the head only the body.
     """
-    more = {} if at_once is None else {"at_once": staticmethod(at_once)}
+    more = {"at_once": at_once and staticmethod(at_once), "follow": follow and staticmethod(follow)}
     return type("HttpProtocol", (HttpProtocol,), {"limits": limits, **more})
 
 
