@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.model import Counts, Snapshot
-from gateway.cli.exits import Exit, of_snapshot
+from gateway.cli.exits import Exit, of_code, of_snapshot
 from gateway.cli.seen import Seen
 from tests.exchange import read
 
@@ -36,6 +36,21 @@ def test_the_status_says_whether_the_batch_or_an_item_failed(snapshot: Snapshot,
     outcome = snapshot.outcome.value if snapshot.outcome else None
     seen = Seen("a", is_final=True, status=snapshot.status.value, outcome=outcome, counts=Counts(*snapshot.counts))
     assert seen.exit is status
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("INVALID_REF", Exit.USAGE),
+        ("GAVE_UP", Exit.TIMEOUT),
+        ("UPSTREAM_TIMEOUT", Exit.TIMEOUT),
+        ("UPSTREAM_UNAVAILABLE", Exit.UNANSWERED),
+        ("NOT_FOUND", Exit.UNANSWERED),
+        ("A_CODE_OF_A_LATER_GATEWAY", Exit.UNANSWERED),
+    ],
+)
+def test_the_status_of_an_error(code: str, status: Exit) -> None:
+    assert of_code(code) is status
 
 
 def test_a_failed_product_counts_against_a_counter_that_denies_it() -> None:

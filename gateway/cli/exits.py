@@ -18,6 +18,7 @@ class Exit(IntEnum):
     USAGE = 2
     """Wrong usage or configuration: nothing was asked, or nothing can be asked this way."""
     TIMEOUT = 3
+    """The marketplace did not answer in time, or the batch did not end in time."""
     UNANSWERED = 4
     """The gateway or the marketplace could not answer."""
 
@@ -32,6 +33,7 @@ _OF_CODE = {
     ErrorCode.UNKNOWN_ACCOUNT.value: Exit.USAGE,
     ErrorCode.AMBIGUOUS_ACCOUNT.value: Exit.USAGE,
     ErrorCode.GAVE_UP.value: Exit.TIMEOUT,
+    ErrorCode.UPSTREAM_TIMEOUT.value: Exit.TIMEOUT,
 }
 _ENDS = frozenset(status.value for status in TERMINAL)
 
