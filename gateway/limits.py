@@ -97,7 +97,14 @@ def _compare(size: Size, limits: DocumentLimits) -> Excess | None:
     return None
 
 
-def spread_order(spreads: Mapping[str, Iterable[str]]) -> Iterator[str]:
+def in_spread_order(fragments: Mapping[str, FragmentDefinitionNode]) -> Iterator[tuple[str, Size]]:
+    """Fragments by name, each after those that it spreads, and what was counted in it without them."""
+    own = {name: _measure(fragment.selection_set) for name, fragment in fragments.items()}
+    for name in _spread_order({name: [spread for spread, _ in size.spreads] for name, size in own.items()}):
+        yield name, own[name]
+
+
+def _spread_order(spreads: Mapping[str, Iterable[str]]) -> Iterator[str]:
     """Names of fragments, each after those that it spreads; a cycle is cut where it closes.
 
     Walks without recursion, because a chain of fragments may be longer than Python's stack is deep.
@@ -119,11 +126,10 @@ def spread_order(spreads: Mapping[str, Iterable[str]]) -> Iterator[str]:
 
 
 def _fragment_sizes(fragments: Mapping[str, FragmentDefinitionNode]) -> dict[str, Size]:
-    own = {name: _measure(fragment.selection_set) for name, fragment in fragments.items()}
     sizes: dict[str, Size] = {}
-    for name in spread_order({name: [spread for spread, _ in size.spreads] for name, size in own.items()}):
-        _resolve(own[name], sizes)
-        sizes[name] = own[name]
+    for name, size in in_spread_order(fragments):
+        _resolve(size, sizes)
+        sizes[name] = size
     return sizes
 
 

@@ -27,7 +27,7 @@ from graphql.language import (
 )
 from graphql.type import get_named_type
 
-from gateway.limits import spread_order
+from gateway.limits import in_spread_order
 
 SIZED: Final = ("first", "refs", "ids")
 """Arguments that say how much is asked for: a number, or a list that is as long as what it asks for."""
@@ -76,8 +76,7 @@ class CostReader:
     def __init__(self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._schema = schema
         self._known: dict[str, Cost] = {}
-        spreads = {name: list(_spreads(fragment.selection_set)) for name, fragment in fragments.items()}
-        for name in spread_order(spreads):
+        for name, _ in in_spread_order(fragments):
             self._known[name] = self._selections(
                 fragments[name].selection_set, schema.type_map.get(fragments[name].type_condition.name.value)
             )
@@ -142,15 +141,3 @@ def _literal(value: ValueNode) -> int:
     if isinstance(value, IntValueNode):
         return min(max(0, int(value.value)), _ENOUGH)
     return 0 if isinstance(value, NullValueNode) else 1
-
-
-def _spreads(node: SelectionSetNode) -> list[str]:
-    names: list[str] = []
-    open_sets = [node]
-    while open_sets:
-        for selection in open_sets.pop().selections:
-            if isinstance(selection, FragmentSpreadNode):
-                names.append(selection.name.value)
-            elif (inner := cast("FieldNode | InlineFragmentNode", selection).selection_set) is not None:
-                open_sets.append(inner)
-    return names
