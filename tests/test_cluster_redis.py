@@ -12,6 +12,7 @@ import redis
 from gateway.core.cluster.keys import Keys
 from gateway.core.cluster.membership import KNOCK
 from gateway.core.cluster.redis import RedisServer
+from gateway.core.cluster.server import ServerAway
 from tests.valkey import namespace, need_valkey, valkey
 
 pytestmark = pytest.mark.anyio
@@ -61,4 +62,18 @@ async def test_databases_of_one_server_do_not_hear_of_each_other(port: int) -> N
     assert await anext(heard) == channels[1].encode()
     await heard.aclose()
     for server in servers:
+        await server.aclose()
+
+
+async def test_what_is_wrong_is_told_without_the_password(port: int) -> None:
+    for address, words in (
+        (f"redis://somebody:hidden-word@127.0.0.1:{port}/0", "invalid username-password pair"),
+        (f"redis://127.0.0.1:{port}/99", "DB index is out of range"),
+        ("redis://:hidden-word@127.0.0.1:1/0", "127.0.0.1"),
+    ):
+        server = RedisServer(address, 1.0)
+        with pytest.raises(ServerAway) as wrong:
+            await server.get("key")
+        assert words in str(wrong.value)
+        assert "hidden-word" not in str(wrong.value)
         await server.aclose()

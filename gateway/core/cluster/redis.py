@@ -11,7 +11,7 @@ from aiocache.serializers import NullSerializer  # pyright: ignore[reportMissing
 from redis.asyncio.connection import BlockingConnectionPool, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from gateway.core.cluster.server import TIME, Script, ServerAway, Value
@@ -101,7 +101,7 @@ class RedisServer:
     async def _told(self, answer: Awaitable[Any]) -> Any:
         try:
             return await answer
-        except ResponseError as error:
-            raise ServerAway(f"{type(error).__name__}: {str(error)[:120]}") from error
         except (RedisError, OSError, TimeoutError) as error:
-            raise ServerAway(type(error).__name__) from error
+            words = str(error)[:160]  # of the server, or where it was looked for and what was wrong: no password
+            name = type(error).__name__
+            raise ServerAway(f"{name}: {words}" if words else name) from error
