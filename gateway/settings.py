@@ -6,7 +6,7 @@ import ipaddress
 import os
 import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
@@ -29,8 +29,8 @@ from gateway.access.persisted import DocumentStoreSettings
 from gateway.access.proxies import network
 from gateway.access.tokens import ClientSettings
 from gateway.config.access import AuthSettings, anchored, check_access, profile_defaults
-from gateway.config.accounts import read_accounts
-from gateway.config.clients import check_accounts, read_clients
+from gateway.config.accounts import names_of, read_accounts
+from gateway.config.clients import read_clients
 from gateway.config.limits import Clients, Documents, Queries
 from gateway.config.log import LogSettings
 from gateway.config.mistakes import Mistakes
@@ -191,8 +191,9 @@ def load_settings(
     file = TomlFile(Settings, path, mistakes)
     mistakes.raise_any()
     file.resolve(References(environ, path.parent, mistakes))
+    known = names_of(file().get("accounts"))
     file.replace("accounts", lambda rows: read_accounts(rows, mistakes))
-    file.replace("clients", lambda rows: read_clients(rows, mistakes))
+    file.replace("clients", lambda rows: read_clients(rows, known, mistakes))
     file.replace("auth", lambda table: anchored(table, ("jwt", "jwks"), path.parent))
     file.replace("persisted", lambda table: anchored(table, ("trusted",), path.parent))
     given = InitSettingsSource(Settings, dict(overrides or {}))
@@ -205,31 +206,44 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     Raises `SettingsError`.
     """
     mistakes = Mistakes("settings")
-    accounts = read_accounts(list(values.get("accounts", ())), mistakes)
-    clients = read_clients(list(values.get("clients", ())), mistakes)
+    rows = list(values.get("accounts", ()))
+    accounts = read_accounts(rows, mistakes)
+    clients = read_clients(list(values.get("clients", ())), names_of(rows), mistakes)
     mistakes.raise_any()
     given = {**values, "accounts": accounts, "clients": clients}
     return _validated((InitSettingsSource(Settings, given),), mistakes)
 
 
 def _validated(sources: Sequence[PydanticBaseSettingsSource], mistakes: Mistakes) -> Settings:
-    # pydantic-settings' own door for sources that are made beforehand: ours must know the path and the environ
-    defaults = InitSettingsSource(Settings, profile_defaults([source() for source in sources]))
-    ready: dict[str, Any] = {"_build_sources": ((*sources, defaults), {})}
+    layers = [*sources, InitSettingsSource(Settings, profile_defaults([source() for source in sources]))]
     try:
-        settings = Settings(**ready)
-        _check_exposure(settings, mistakes)
-        check_access(settings.auth, settings.persisted, mistakes)
-        check_accounts(settings.clients, [account.name for account in settings.accounts], mistakes)
+        settings = _built(layers)
     except ValidationError as error:
-        for loc, words in findings(error, Settings):
+        found = list(findings(error, Settings))
+        for loc, words in found:
             mistakes.add(loc, words)
-        raise mistakes.error() from None
+        wrong = {str(loc[0]) for loc, _ in found}
+        # what is right is looked at all the same, so that all mistakes are told at once
+        settings = _built([_without(wrong, layer()) for layer in layers])
+    _check_exposure(settings, mistakes)
+    check_access(settings.auth, settings.persisted, mistakes)
     mistakes.raise_any()
     return settings
 
 
+def _built(layers: Sequence[PydanticBaseSettingsSource]) -> Settings:
+    # pydantic-settings' own door for sources that are made beforehand: ours must know the path and the environ
+    ready: dict[str, Any] = {"_build_sources": (tuple(layers), {})}
+    return Settings(**ready)
+
+
+def _without(keys: Collection[str], table: Mapping[str, Any]) -> PydanticBaseSettingsSource:
+    return InitSettingsSource(Settings, {key: value for key, value in table.items() if key not in keys})
+
+
 def _check_exposure(settings: Settings, mistakes: Mistakes) -> None:
+    if mistakes.is_in("clients", "auth"):
+        return  # who is asked for a token shows once these are mended
     server = settings.server
     if not server.is_local and not settings.asks_for_tokens and not server.allow_anonymous:
         mistakes.add(

@@ -169,6 +169,59 @@ def test_all_mistakes_at_once_with_file_key_and_mend(folder: Path) -> None:
     assert sorted(found) == sorted(f"gateway.toml: {key}: {words}" for key, words in expected.items())
 
 
+def test_mistakes_of_one_section_hide_none_of_another(folder: Path) -> None:
+    text = """
+[server]
+host = "0.0.0.0"
+[cache]
+moving = "2"
+[clints]
+x = 1
+[auth.jwt]
+jwks = "nowhere.json"
+issuer = "https://id.example/"
+audience = "x"
+[persisted]
+trusted = "nowhere"
+"""
+    assert [line.split(": ")[1] for line in mistakes(folder, text)] == [
+        "cache.moving",
+        "clints",
+        "auth.jwt.jwks",
+        "persisted.trusted",
+    ]
+    assert [line.split(": ")[1] for line in mistakes(folder, "[server]\nhost = '0.0.0.0'\n[cache]\nmoving = ''")] == [
+        "cache.moving",
+        "server.host",
+    ]
+
+
+DIGEST = "must be the 64 hex digits that `batch-gateway token` prints, not the token itself"
+
+
+def test_no_mistake_is_told_that_another_brings_about(folder: Path) -> None:
+    text = f"""
+[server]
+host = "0.0.0.0"
+[[accounts]]
+name = "half-written"
+marketplace = "surecart"
+[[clients]]
+name = "wrong"
+token_sha256 = "not a digest"
+accounts = ["half-written"]
+[[clients]]
+name = "right"
+token_sha256 = "{"0" * 64}"
+accounts = ["half-written", "half-writen"]
+"""
+    assert [line.split(": ")[1:3] for line in mistakes(folder, text)] == [
+        ['accounts[0].token (account "half-written")', "is missing"],
+        ['clients[0].token_sha256 (client "wrong")', DIGEST],
+        ['clients[1].accounts[1] (client "right")', "names no account of this file"],
+    ]
+
+
 def test_no_value_is_ever_shown(folder: Path) -> None:
     text = """
 [server]

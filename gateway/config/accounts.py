@@ -39,6 +39,13 @@ def read_accounts(rows: Any, mistakes: Mistakes) -> tuple[Account, ...]:
     return tuple(accounts)
 
 
+def names_of(rows: Any) -> list[str]:
+    """The names that rows of `[[accounts]]` give, whatever else is wrong with them."""
+    listed = cast("list[Any]", rows) if isinstance(rows, list) else []
+    tables = [cast("dict[str, Any]", row) for row in listed if isinstance(row, dict)]
+    return [name for table in tables if isinstance(name := table.get("name"), str)]
+
+
 def _check_name(name: Any, loc: Loc, names: dict[str, int], mistakes: Mistakes) -> None:
     place = (*loc, "name")
     if name is None:
@@ -46,7 +53,7 @@ def _check_name(name: Any, loc: Loc, names: dict[str, int], mistakes: Mistakes) 
     elif not isinstance(name, str):
         mistakes.add(place, "must be text in quotes")
     elif not _NAME.fullmatch(name) or name != name.strip():
-        mistakes.add(place, "must be 1 to 64 letters, digits, spaces or . - _, and begin with a letter or digit")
+        mistakes.add(place, "must be 1 to 64 letters, digits, spaces or . - _ & + ', and begin with a letter or digit")
     elif name in names:
         mistakes.label(loc, f'account "{name}"')
         mistakes.add(place, f"is the name of accounts[{names[name]}] too: names must be unique, change one")

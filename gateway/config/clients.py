@@ -18,8 +18,11 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][\w.@+ -]{0,63}")
 _RESERVED: Final = "anonymous"
 
 
-def read_clients(rows: Any, mistakes: Mistakes) -> tuple[ClientSettings, ...]:
-    """The clients of the file; whatever is wrong with one is noted, and the others are read on."""
+def read_clients(rows: Any, known: Collection[str], mistakes: Mistakes) -> tuple[ClientSettings, ...]:
+    """The clients of the file; whatever is wrong with one is noted, and the others are read on.
+
+    `known` are the names of the file's accounts.
+    """
     if not isinstance(rows, list):
         mistakes.add(("clients",), "must be written as [[clients]], one for each client")
         return ()
@@ -33,6 +36,7 @@ def read_clients(rows: Any, mistakes: Mistakes) -> tuple[ClientSettings, ...]:
             continue
         table = cast("dict[str, Any]", row)
         _check_name(table.get("name"), loc, names, mistakes)
+        _check_accounts(table.get("accounts"), loc, known, mistakes)
         client = _read(table, loc, mistakes)
         if client is None:
             continue
@@ -46,13 +50,11 @@ def read_clients(rows: Any, mistakes: Mistakes) -> tuple[ClientSettings, ...]:
     return tuple(found)
 
 
-def check_accounts(clients: Collection[ClientSettings], known: Collection[str], mistakes: Mistakes) -> None:
-    """Note accounts of clients that no `[[accounts]]` has."""
-    for index, client in enumerate(clients):
-        for place, name in enumerate(client.accounts):
-            if name != EVERY_ACCOUNT and name not in known:
-                hint = suggest(name, known) if known else "there is none yet"
-                mistakes.add(("clients", index, "accounts", place), f"names no account of this file: {hint}")
+def _check_accounts(names: Any, loc: Loc, known: Collection[str], mistakes: Mistakes) -> None:
+    for place, name in enumerate(cast("list[Any]", names) if isinstance(names, list) else ()):
+        if isinstance(name, str) and name != EVERY_ACCOUNT and name not in known:
+            hint = suggest(name, known) if known else "there is none yet"
+            mistakes.add((*loc, "accounts", place), f"names no account of this file: {hint}")
 
 
 def _check_name(name: Any, loc: Loc, names: dict[str, int], mistakes: Mistakes) -> None:

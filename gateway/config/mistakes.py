@@ -56,6 +56,10 @@ class Mistakes:
         """Note a mistake in an environment variable."""
         self._found.setdefault((ENVIRONMENT, (name,)), words)
 
+    def is_in(self, *keys: str) -> bool:
+        """True where a mistake was found below one of these keys of the file."""
+        return any(where == self.where and loc[:1] and loc[0] in keys for where, loc in self._found)
+
     def error(self) -> SettingsError:
         """All that was found, to be raised."""
         return SettingsError(
