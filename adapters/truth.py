@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from adapters.model import NO_COUNTS, TERMINAL, Counts, ItemHead, ItemStatus, Outcome, Status
+
+_LARGEST: Final = 2**31 - 1
+"""The API's `Int` holds no larger count."""
 
 
 class Tally(NamedTuple):
@@ -91,7 +94,7 @@ def _completed(counts: Counts, listed: Tally) -> Counts:
     ):
         return counts
     if total is None and succeeded is not None and failed is not None:
-        total = succeeded + failed
+        total = succeeded + failed if succeeded + failed <= _LARGEST else None
     elif total is not None and succeeded is None and failed is not None:
         succeeded = total - failed
     elif total is not None and failed is None and succeeded is not None:

@@ -117,6 +117,14 @@ def test_items_are_the_failed_products_only() -> None:
     assert not mircate(batchStatus="completed").items.is_complete
 
 
+def test_a_sum_that_outgrows_the_apis_int_is_not_told() -> None:
+    most = 2**31 - 1
+    assert mircate(batchStatus="done", successCount=most, failCount=0).counts == (most, most, 0, 0)
+    snapshot = mircate(batchStatus="done", successCount=most, failCount=1)
+    assert snapshot.counts[:3] == (None, most, 1)
+    assert snapshot.outcome is Outcome.PARTIALLY_SUCCEEDED
+
+
 def test_items_never_give_the_counts() -> None:
     snapshot = mircate(batchStatus="completed", successCount=9, failCount=3, failedProducts=[{"sku": "A"}])
     assert snapshot.counts == (12, 9, 3, 0)
