@@ -103,8 +103,8 @@ def _exporting() -> Tracing:
         batching: Any = importlib.import_module("opentelemetry.sdk.trace.export")
     except ImportError as error:
         raise TracingError(
-            f"the environment asks for traces ({' or '.join(_ENDPOINTS)}), which need more: "
-            "pip install 'batch-gateway[otel]', or unset the variable"
+            f"the environment asks for traces ({' or '.join(_ENDPOINTS)}), which need the extra batch-gateway[otel]: "
+            "add it as docs/operating.md says, or unset the variable"
         ) from error
     resource = resources.Resource({"service.name": _NAME}).merge(resources.OTELResourceDetector().detect())
     provider = sdk.TracerProvider(resource=resource, shutdown_on_exit=False)
