@@ -20,9 +20,12 @@ from gateway.core.cluster.link import Link
 from gateway.core.cluster.server import ServerAway
 from gateway.core.kept import pack, unpack
 from gateway.core.state import State
+from gateway.core.states import weight
 
 _MOST_OWED: Final = 10_000
-"""States read while the server was lost that are still given to it afterwards."""
+"""States read while the server was lost that are still given to it afterwards, the newest …"""
+_MOST_BYTES_OWED: Final = 128 * 1024 * 1024
+"""… and what they take at most in memory, about."""
 _AT_ONCE: Final = 20
 
 Fence = Callable[[BatchRef], int | None]
@@ -43,6 +46,7 @@ class SharedKeeper:
         self._fence = fence
         self._message = message
         self._owed: OrderedDict[BatchRef, tuple[Account, State, float]] = OrderedDict()
+        self._owed_bytes = 0
 
     def may_hold(self, account: Account, ref: BatchRef) -> bool:  # noqa: ARG002 - others write
         """Return True: another replica may have read any batch."""
@@ -115,15 +119,21 @@ class SharedKeeper:
         """Nothing: the link is closed by whoever opened it."""
 
     def _owe(self, account: Account, state: State, lifetime: float) -> None:
-        self._owed.pop(state.ref, None)
+        self._forgive(state.ref)
         self._owed[state.ref] = (account, state, lifetime)
-        if len(self._owed) > _MOST_OWED:
-            self._owed.popitem(last=False)
+        self._owed_bytes += weight(state)
+        while len(self._owed) > 1 and (len(self._owed) > _MOST_OWED or self._owed_bytes > _MOST_BYTES_OWED):
+            self._forgive(next(iter(self._owed)))
+
+    def _forgive(self, ref: BatchRef) -> None:
+        owed = self._owed.pop(ref, None)
+        if owed is not None:
+            self._owed_bytes -= weight(owed[1])
 
     def _paid(self, state: State) -> None:
         owed = self._owed.get(state.ref)
         if owed is not None and owed[1].checked <= state.checked:
-            del self._owed[state.ref]
+            self._forgive(state.ref)
 
     def _put(self, state: State, lifetime: float) -> tuple[Any, ...]:
         asked = state.asked if state.asked is not None else state.checked
