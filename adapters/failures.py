@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, cast
 
+import msgspec
 from msgspec import Raw
 
 from adapters import decoding
@@ -17,6 +18,7 @@ _CODE: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _CODE_KEYS: Final = ("code", "errorCode", "failureCode", "key")
 _MESSAGE_KEYS: Final = ("message", "errorMessage", "reason", "description", "detail", "error")
 _LONGEST: Final = 2000
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 NO_EXPLANATIONS: Final[Mapping[str, Text]] = MappingProxyType({})
 
@@ -48,13 +50,18 @@ def _read(reason: object, explanations: Mapping[str, Text]) -> Iterator[Failure]
         fields = cast("dict[str, object]", reason)
         code, message = _first(fields, _CODE_KEYS), _first(fields, _MESSAGE_KEYS)
         if code is None and message is None:
-            message = _bounded(", ".join(f"{key}: {part}" for key, part in fields.items() if part is not None))
+            message = _bounded(", ".join(f"{key}: {_said(part)}" for key, part in fields.items() if part is not None))
         if code or message:
             yield failure(code, message, explanations)
     elif isinstance(reason, str | int) and not isinstance(reason, bool):
         message = _bounded(str(reason))
         if message:
             yield failure(None, message, explanations)
+
+
+def _said(part: object) -> str:
+    """A value in words: text as it is, everything else as the JSON that it was."""
+    return part if isinstance(part, str) else _ENCODER.encode(part).decode()
 
 
 def _first(fields: Mapping[str, object], keys: tuple[str, ...]) -> str | None:

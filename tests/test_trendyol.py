@@ -261,6 +261,8 @@ def test_items_that_are_no_list_are_none(odd: object) -> None:
         ([None, "", [], {}], []),
         (None, []),
         ({"barcode": "is taken"}, [Failure(None, "barcode: is taken")]),
+        ({"message": {"tr": "Hatalı", "price": 1.5}}, [Failure(None, 'message: {"tr":"Hatalı","price":1.5}')]),
+        ({"fields": ["a", None], "fatal": True}, [Failure(None, 'fields: ["a",null], fatal: true')]),
     ],
 )
 def test_failure_reasons(reasons: object, read_as: list[Failure]) -> None:
