@@ -19,9 +19,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and
 
 @pytest.mark.slow
 def test_no_ratio_drops_by_more_than_a_third() -> None:
-    """Twice: what others do on the machine shows in one of two measurements only."""
     with upstream() as market:
-        assert not gate.lost(market) or not (lost := gate.lost(market)), f"measured, recorded: {lost}"
+        assert gate.lost(market) == {}, "the most that was measured, and what was recorded"
 
 
 @pytest.mark.slow

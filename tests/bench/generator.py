@@ -1,12 +1,14 @@
 """Load where wrk is missing, and requests that have to start in one moment: HTTP/1.1 by hand, one body each.
 
-`python -m tests.bench.generator URL CONNECTIONS SECONDS BODY-FILE FIRST-NUMBER` prints one line of JSON.
+`python -m tests.bench.generator URL CONNECTIONS SECONDS BODY-FILE FIRST-NUMBER [MOST]` prints one line of JSON; it ends
+sooner where it has asked MOST times.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -74,10 +76,11 @@ def _length(head: bytes) -> int:
 
 
 class Run:
-    """Connections that ask as soon as they are answered, until the time is over."""
+    """Connections that ask as soon as they are answered, until the time is over or `most` requests were sent."""
 
-    def __init__(self, body: bytes, number: int) -> None:
+    def __init__(self, body: bytes, number: int, most: float) -> None:
         self._until = 0.0
+        self._left = most
         self._parts = body.split(b"{n}")
         self._number = number
         self._open = 0
@@ -97,7 +100,7 @@ class Run:
         now = time.perf_counter()
         self.times.append(now - exchange.asked_at)
         self.failed += status != 200
-        if now < self._until and status:
+        if now < self._until and self._left > 0 and status:
             exchange.ask(self._next())
             return
         self._open -= 1
@@ -105,6 +108,7 @@ class Run:
             self.over.set()
 
     def _next(self) -> bytes:
+        self._left -= 1
         if len(self._parts) == 1:
             return self._parts[0]
         self._number += 1
@@ -125,9 +129,11 @@ async def connect(url: str, count: int, answered: Callable[[Exchange, int], None
     return made
 
 
-async def load(url: str, connections: int, seconds: float, body: bytes, number: int) -> dict[str, float]:
-    """Ask for so many seconds over so many connections."""
-    run = Run(body, number)
+async def load(
+    url: str, connections: int, seconds: float, body: bytes, number: int, most: float = math.inf
+) -> dict[str, float]:
+    """Ask for so many seconds over so many connections, at most so often."""
+    run = Run(body, number, most)
     exchanges = await connect(url, connections, run.answered)
     started = time.perf_counter()
     run.start(exchanges, seconds)
@@ -145,9 +151,10 @@ async def load(url: str, connections: int, seconds: float, body: bytes, number: 
 
 def main() -> None:
     """Run as a process of its own."""
-    url, connections, seconds, file, number = sys.argv[1:6]
+    url, connections, seconds, file, number, *most = sys.argv[1:7]
+    given = load(url, int(connections), float(seconds), Path(file).read_bytes(), int(number), *map(float, most))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        made = runner.run(load(url, int(connections), float(seconds), Path(file).read_bytes(), int(number)))
+        made = runner.run(given)
     print(json.dumps(made))
 
 

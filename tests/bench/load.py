@@ -42,6 +42,10 @@ class Tool:
     command: Sequence[str]
     """`{...}` is replaced."""
 
+    def at_most(self, requests: int) -> Tool:
+        """The same, which stops after so many. For `generator.py` alone."""
+        return Tool(self.name, [*self.command, str(requests)])
+
     def run(self, server: Server, body: bytes, connections: int, seconds: float) -> Load:
         """Ask the server for so many seconds, longer where it needs that for one answer. Raises where any failed."""
         found = None
