@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -130,3 +131,19 @@ def test_the_extra_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     with pytest.raises(TracingError, match=r"batch-gateway\[otel\]"):
         tracing_of({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:9"})
+
+
+@pytest.mark.slow
+def test_the_end_waits_for_no_collector_that_is_away() -> None:
+    away, has_sent = threading.Event(), threading.Event()
+
+    def send() -> None:
+        away.wait(30)
+        has_sent.set()
+
+    settings = make_settings({"store": {"path": "off"}})
+    with serve(create_app(settings, tracing=Tracing(TracerProvider(shutdown_on_exit=False), send)), lifespan="on"):
+        pass
+    assert not has_sent.is_set()
+    away.set()
+    assert has_sent.wait(30)

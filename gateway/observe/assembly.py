@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -23,6 +24,9 @@ from gateway.observe.tracing import Tracing
 from gateway.transports.endpoint import GraphQLEndpoint
 from gateway.transports.responses import Scope, Send
 from gateway.version import VERSION
+
+_LAST_TRACES: Final = 0.5
+"""Seconds for traces that are left to reach a collector, which may be away: the process has to end."""
 
 
 class Observing:
@@ -80,9 +84,12 @@ class Observing:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
     async def aclose(self) -> None:
-        """Send the traces that are left."""
+        """Send the traces that are left, if that does not take long."""
         if self._tracing is not None:
-            await asyncio.to_thread(self._tracing.close)
+            # the process waits for the loop's own threads when it ends, and not for this one
+            closing = threading.Thread(target=self._tracing.close, daemon=True)
+            closing.start()
+            await asyncio.to_thread(closing.join, _LAST_TRACES)
 
 
 def _about() -> Iterable[Metric]:
