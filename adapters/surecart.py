@@ -366,13 +366,14 @@ def _head(piece: Raw) -> ItemHead:
 
 def _reasons(stands: Status, answered: int | None, body: Raw | None) -> tuple[Failure, ...]:
     """What the call answered, its own reason first and the fields that were wrong behind it."""
-    if stands is not Status.COMPLETED:
-        return (Failure(explanation=_EXPLANATIONS[stands]),)
     members = decoding.members(body)
     code, message = (fields.identity(members.get(key)) for key in ("code", "message"))
     own = failure(code, message)
+    if stands is not Status.COMPLETED:
+        return (own._replace(explanation=_EXPLANATIONS[stands]),)
     said = tuple(dict.fromkeys(reason for reason in (own, *_details(members)) if reason.code or reason.message))
-    return said or (failure(f"HTTP {answered}", fields.text(body)),)
+    words = own_words(bytes(body)) if body and (members or fields.text(body)) else None
+    return said or (failure(f"HTTP {answered}", words),)
 
 
 def _details(members: Mapping[str, Raw]) -> tuple[Failure, ...]:

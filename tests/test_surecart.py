@@ -244,6 +244,8 @@ def test_an_operation_succeeds_only_when_completed_with_2xx(
         ({}, [("HTTP 422", None)]),
         (None, [("HTTP 422", None)]),
         ("Unprocessable", [("HTTP 422", "Unprocessable")]),
+        ({"status": 422, "error": "Unprocessable"}, [("HTTP 422", "Unprocessable")]),
+        ({"errors": ["No name", "No price"]}, [("HTTP 422", "No name; No price")]),
     ],
 )
 def test_a_failure_tells_what_the_call_answered(body: object, reasons: list[tuple[str | None, str | None]]) -> None:
@@ -257,6 +259,8 @@ def test_an_operation_that_was_not_executed_is_explained(status: str) -> None:
     assert reason == Failure(None, None, reason.explanation)
     assert reason.explanation is not None
     assert reason.explanation.en != reason.explanation.tr
+    (said,) = one(status, None, response_body={"code": "internal", "message": "Oops"}).items.heads[0].failures
+    assert said == Failure("internal", "Oops", reason.explanation)
 
 
 def test_an_operation_is_a_batch_of_one_item_itself() -> None:
