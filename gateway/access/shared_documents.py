@@ -28,6 +28,7 @@ _LIFETIME: Final = 30 * 86_400
 KEEP: Final = Script(
     """
 local texts, used, size = KEYS[1], KEYS[2], KEYS[3]
+if redis.call('EXISTS', texts, used, size) < 3 then redis.call('DEL', texts, used, size) end  -- one was thrown out
 if redis.call('HSETNX', texts, ARGV[1], ARGV[2]) == 1 then redis.call('INCRBY', size, #ARGV[2]) end
 redis.call('ZADD', used, now(), ARGV[1])
 while redis.call('ZCARD', used) > tonumber(ARGV[3]) or tonumber(redis.call('GET', size) or 0) > tonumber(ARGV[4]) do
