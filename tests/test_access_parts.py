@@ -225,6 +225,18 @@ def test_a_cdn_may_keep_them_where_that_is_wanted(sandbox: str) -> None:
         assert "Authorization" in answer.headers["vary"]
 
 
+def test_nobody_keeps_what_a_ticket_was_answered(sandbox: str) -> None:
+    given = settings(sandbox, clients=[client("one", "t1", "*")], server={"cache_shared": True})
+    with running(given) as world:
+        params = ended(world, "done-etag-5", bearer("t1"))
+        assert "public" in world.ask("GET", params=params, headers=bearer("t1")).headers["cache-control"]
+        ticket = world.ask(path="/graphql/ticket", headers=bearer("t1")).json()["ticket"]
+        answer = world.ask("GET", params={**params, "ticket": ticket})
+        assert answer.json()["data"]["batch"]["isTerminal"]
+        assert answer.headers["cache-control"] == "no-store"
+        assert "etag" not in answer.headers
+
+
 @pytest.mark.parametrize(
     ("peer", "forwarded", "expected"),
     [

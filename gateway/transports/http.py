@@ -57,6 +57,9 @@ _NEEDS_STREAM: Final = (
     "or use a WebSocket with graphql-transport-ws."
 )
 
+_TICKET: Final = b"ticket="
+"""In an address that lets in once: what was answered there is kept by no cache, which would answer it again."""
+
 _Streaming = tuple[Media, Prepared | RequestError, Client]
 """What is to be streamed, in which form, to whom."""
 
@@ -175,7 +178,7 @@ class HttpTransport:
             raise Refusal(406, "NOT_ACCEPTABLE", _NEEDS_STREAM)
         if media.streams:
             return media, prepared, client
-        if is_get and self._caching is not None:
+        if is_get and self._caching is not None and _TICKET not in scope["query_string"]:
             await self._run_kept(live, prepared, client, media, self._caching, if_none_match)
         else:
             await self._run_plainly(scope, live, prepared, client, media)
