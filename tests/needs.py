@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 
 import pytest
 
@@ -17,3 +18,12 @@ def need(name: str, *, is_there: bool, how: str) -> None:
     if name in os.environ.get(PROMISED, "").split(","):
         pytest.fail(words)
     pytest.skip(words)
+
+
+def need_files(count: int) -> None:
+    """Let this process, and those that it starts, have so many files and sockets open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    is_enough = hard == resource.RLIM_INFINITY or hard >= count
+    need("files", is_there=is_enough, how=f"ulimit -Hn {count}")
+    if soft != resource.RLIM_INFINITY and soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
