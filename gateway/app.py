@@ -178,7 +178,7 @@ class Gateway:
         if answers is not None and not observing.is_tracing:
             self._heads = Heads(endpoint, entrance, self._access, self._clock)
             self._repeats = Repeats(endpoint, self._heads, entrance.rates, self._access, answers)
-            endpoint.remember_by(self._repeats.remember)
+            endpoint.remember_by(self._repeats)
 
 
 def _slash(prefix: str) -> tuple[bytes, bytes]:

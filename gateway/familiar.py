@@ -99,9 +99,14 @@ class Heads:
         self._known[key] = self._read(sent, scope, client, media, context)
         return True
 
+    @property
+    def generation(self) -> tuple[int, int]:
+        """See `Remember`."""
+        return self._entrance.doorkeeper.generation
+
     def are_outdated(self) -> bool:
         """True where others may be let in than when the heads were read, with other documents."""
-        return self._entrance.doorkeeper.generation != self._generation
+        return self.generation != self._generation
 
     async def _serve(self, known: Head, scope: Scope, receive: Receive, send: Send) -> None:
         extensions = scope["extensions"]

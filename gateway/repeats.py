@@ -69,7 +69,12 @@ class Repeats:
         request_id = self._access.note(known.scope["path"], None if visitor is None else visitor[0], came)
         return known.headers(len(encoded), request_id), encoded
 
-    def remember(
+    @property
+    def generation(self) -> object:
+        """See `Remember`."""
+        return self._heads.generation
+
+    def __call__(
         self, sent: Sent, scope: Scope, client: Client, media: Media, prepared: Prepared, context: Any
     ) -> None:
         """Remember a request that was answered. For `Remember`."""

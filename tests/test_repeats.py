@@ -203,6 +203,23 @@ async def test_a_token_ends_with_its_key(sandbox: str, tmp_path: Path) -> None:
                 await asyncio.sleep(0.005)
 
 
+async def test_a_document_that_is_taken_back_meanwhile_is_not_remembered(sandbox: str, tmp_path: Path) -> None:
+    path, slow = tmp_path / "documents", asking("done-l300-7")
+    path.mkdir()
+    (path / "a.graphql").write_text(BATCH)
+    given = settings_of(sandbox, persisted={"trusted": str(path), "trusted_only": True})
+    async with gateway(given) as app:
+        connections = [Connection(app), Connection(app)]
+        asking_both = [asyncio.ensure_future(connection.send(slow)) for connection in connections]
+        await asyncio.sleep(0.05)
+        (path / "a.graphql").write_text("{ __typename }")
+        await app.reload(given)
+        for answer in await asyncio.gather(*asking_both):
+            assert b" 200 OK" in answer
+        for connection in connections * 2:
+            assert b"DOCUMENT_NOT_TRUSTED" in await connection.send(slow)
+
+
 async def test_nobody_is_answered_with_anothers_head(sandbox: str) -> None:
     async with gateway(settings_of(sandbox)) as app:
         connection = Connection(app)

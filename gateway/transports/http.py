@@ -198,14 +198,15 @@ class HttpTransport:
     async def _run_plainly(
         self, scope: Scope, live: HttpQuery, prepared: Prepared, client: Client, media: Media
     ) -> None:
-        context = self._context(client)
+        context, remember = self._context(client), self.remember
+        since = None if remember is None else remember.generation
         body = await self._run(prepared, context, client)
         extensions, parting = scope.get("extensions", {}), self._parting()
         send_whole = None if parting else extensions.get(WHOLE)
         if send_whole is None or not send_whole(media, body):
             await live.answer(answer(200, media, body, parting))
-        if self.remember is not None and (sent := extensions.get(SENT)) is not None:
-            self.remember(sent, scope, client, media, prepared, context)
+        if remember is not None and (sent := extensions.get(SENT)) is not None and remember.generation == since:
+            remember(sent, scope, client, media, prepared, context)
 
     async def _run_kept(
         self,

@@ -67,6 +67,11 @@ class Sent(NamedTuple):
 class Remember(Protocol):
     """Is told of queries that were answered, with status 200 and nothing special about it."""
 
+    @property
+    def generation(self) -> object:
+        """Another value where it is not to be told of what began before: others may be let in, with other documents."""
+        ...
+
     def __call__(
         self, sent: Sent, scope: Scope, client: Client, media: Media, prepared: Prepared, context: Any
     ) -> None:
