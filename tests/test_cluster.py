@@ -334,6 +334,16 @@ async def test_a_replica_that_is_started_again_has_its_whole_budget_within_secon
         assert world.clock.monotonic() - began < 1.0
 
 
+async def test_two_replicas_of_one_name_do_not_take_each_other_for_dead() -> None:
+    async with cluster_world(trendyol_account(limit="12/4s"), replicas=0) as world:
+        one, other = [await world.start("twin") for _ in range(2)]
+        await world.run(60)
+        assert [replica.cluster.status().share for replica in (one, other)] == [0.5, 0.5]
+        one.link.cut(is_cut=True)
+        await world.run(60)
+        assert [replica.cluster.status().share for replica in (one, other)] == [0.5, 0.5]
+
+
 async def test_what_a_server_that_was_held_up_does_late_keeps_nobody_alive() -> None:
     async with cluster_world(lease=2.0) as world:
         one, other = world.replicas

@@ -12,7 +12,7 @@ local me, name, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local has, was_member = tonumber(ARGV[4]), ARGV[5] == '1'
 local settle, extended, reserved = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local margin, quiet, sent = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local has_extended = tonumber(ARGV[13])
+local has_extended, age = tonumber(ARGV[13]), tonumber(ARGV[14])
 local function keep(id, till, share, wide)
   redis.call('HSET', KEYS[1], id, string.format('%.0f|%.9f|%.9f', till, share, wide))
 end
@@ -42,7 +42,7 @@ for i = 1, #all, 2 do
   local id = all[i]
   if id ~= me then
     local till, share, wide = read(all[i + 1])
-    local is_former = till <= at and string.sub(id, 1, #name + 1) == name .. '/'
+    local is_former = till <= at and till <= at - age + ttl and string.sub(id, 1, #name + 1) == name .. '/'
     if is_former and till + quiet <= at and till + extended > at + margin then
       till = at + margin - extended  -- it is dead, and what it did last counts for a while
       keep(id, till, share, wide)
@@ -79,9 +79,10 @@ return {string.format('%.0f', at), lapsed, shares, known, alive, gone, held}
 was a member before, how long after a start nothing new is shared out (ms), how long a lost member's extended and
 reserved share is kept (ms), start of the keys of owned batches, how long calls count (ms), for how long a lost member
 surely keeps to its reserve (ms), when this was sent at the latest (ms; 0 where that is not known): a server that was
-held up does not keep a member alive by what it was told before; and the extended share it uses now. Returns the time,
-whether it had not been alive, the two shares that it may use from now on, how many members are counted, the other
-living sessions, the dead ones that left batches, and how many batches are this session's.
+held up does not keep a member alive by what it was told before; the extended share it uses now, and how old the session
+is (ms): who lived on beside it, under the same name, is not what it was before. Returns the time, whether it had not
+been alive, the two shares that it may use from now on, how many members are counted, the other living sessions, the
+dead ones that left batches, and how many batches are this session's.
 
 A server that has forgotten its members does not know who of them is away: the share that nobody returns with stands as
 that of a lost member, '?'.

@@ -75,6 +75,7 @@ class Session:
         self._link = link
         self._keys = keys
         self._clock = clock
+        self._born = clock.monotonic()
         self._valid_until: float | None = None
         self._counted_until = clock.monotonic()
         self.margin = _MARGIN
@@ -133,6 +134,7 @@ class Session:
             int(self.quiet * 1000),
             self._sent(began),
             f"{self.extended.now:.9f}",
+            int((began - self._born) * 1000),
         )
         self._heard = int(at), began
         self._valid_until = began + self.timing.alive
