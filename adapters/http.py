@@ -108,6 +108,10 @@ class Funnel:
         """Whether calls to the account's marketplace go out."""
         return self._lines[account].breaker.state(self._clock.monotonic())
 
+    def resting(self, account: str) -> BatchError | None:
+        """Why no call goes out for now, where the account's breaker is open."""
+        return self._lines[account].resting()
+
     def hurry(self, ref: BatchRef, timeout: float) -> None:
         """Somebody now waits for what is being fetched as a watch: let it go on as a query of that patience."""
         self._lines[ref.account].budget.hurry(ref, timeout)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from adapters.base import Account, Adapter, Answer, Request
-from adapters.breaker import Breaker, Pass
+from adapters.breaker import Breaker, BreakerState, Pass
 from adapters.budget import Budget, OutOfBudget, Permit, Priority
 from adapters.clock import Clock
 from adapters.errors import BatchError, InvalidAnswer, RateLimited, Unavailable, UpstreamError, UpstreamTimeout
@@ -117,6 +117,13 @@ class Line:
     def is_ready(self) -> bool:
         """True where a watch's call could go out now."""
         return self.breaker.closed_for(self._clock.monotonic()) is None and self.budget.is_free()
+
+    def resting(self) -> Unavailable | None:
+        """Why no call goes out for now, where the breaker is open."""
+        now = self._clock.monotonic()
+        pause = self.breaker.closed_for(now)
+        is_open = self.breaker.state(now) is BreakerState.OPEN
+        return self._resting(pause) if is_open and pause is not None else None
 
     async def ready(self) -> None:
         """Wait until a watch's call could go out: breaker and budget would let it, and no query is before it."""

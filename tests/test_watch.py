@@ -8,7 +8,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.errors import Expired, GaveUp, NotFound, RateLimited, Rejected, Unauthenticated, UpstreamTimeout
+from adapters.breaker import BreakerState
+from adapters.errors import (
+    Expired,
+    GaveUp,
+    NotFound,
+    RateLimited,
+    Rejected,
+    Unauthenticated,
+    Unavailable,
+    UpstreamTimeout,
+)
 from adapters.model import Status
 from gateway.core.subscription import Subscription
 from gateway.core.updates import Detail, Update
@@ -337,7 +347,7 @@ async def test_waiting_ends_in_time_where_the_marketplace_does_not_answer() -> N
         assert isinstance((await at_once)[refs[1]].error, UpstreamTimeout)
         await w.clock.advance(3.5)
         assert any_of_them.done()
-        await w.clock.advance(1.5)
+        await w.clock.advance(1.6)
         assert all_of_them.done()
         for looks in (await all_of_them, await any_of_them):
             assert looks[refs[0]].reading is not None
@@ -353,6 +363,33 @@ async def test_a_wait_without_time_is_a_question() -> None:
         look = (await waiting)[ref("b")]
         assert look.reading is not None
         assert look.reading.snapshot.status is Status.IN_PROGRESS
+
+
+async def test_while_a_marketplace_is_not_asked_all_who_watch_hear_of_it() -> None:
+    async with world() as w:
+        w.marketplace.scripts["calm"] = lambda now, _: (
+            body("calm", "PROCESSING") if now < 60 else body("calm", "SUCCESS", status="COMPLETED")
+        )
+        calm = await watch(w, "calm")
+        await w.clock.advance(30)
+        asked = w.marketplace.calls["calm"]
+        for name in ("a", "b", "c", "d", "e"):
+            w.marketplace.scripts[name] = lambda now, _: httpx.Response(500 if now < 55 else 400)
+        failing = [await watch(w, name) for name in ("a", "b", "c", "d", "e")]
+        await w.clock.advance(1)
+        assert w.batches.funnel.breaker_state("shop") is BreakerState.OPEN
+        assert w.marketplace.calls["calm"] == asked
+        waiting = asyncio.ensure_future(w.watches.wait([ref("new")], 0.5, until_all=True))
+        late, later = await watch(w, "late"), await watch(w, "calm")
+        await w.clock.advance(0.7)
+        for reader in (calm, late, later, *failing):
+            assert isinstance(reader.updates[-1].error, Unavailable)
+            assert not reader.updates[-1].is_final
+        assert later.updates[0].reading is not None
+        assert later.updates[0].reading.is_stale
+        assert isinstance((await waiting)[ref("new")].error, Unavailable)
+        await w.clock.advance(180)
+        assert calm.statuses[-1] is later.statuses[-1] is Status.COMPLETED
 
 
 async def test_who_comes_while_a_marketplace_fails_hears_of_it_at_once() -> None:

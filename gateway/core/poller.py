@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from adapters.clock import Clock
+from adapters.errors import BatchError
 from adapters.http import Funnel
 from adapters.model import BatchRef
 from gateway.core.alarm import Alarm
@@ -40,6 +41,8 @@ class Gate(NamedTuple):
     """True where a call could go out now."""
     opened: Callable[[], Awaitable[None]]
     """Waits until one can."""
+    closed: Callable[[], None] = lambda: None
+    """Called where one cannot, before that wait."""
 
 
 class Poller:
@@ -99,6 +102,7 @@ class Poller:
         while len(self._polls) >= self._most:
             await asyncio.wait(self._polls.values(), return_when=asyncio.FIRST_COMPLETED)
         if not self._gate.is_open():
+            self._gate.closed()
             await self._gate.opened()
         now = self._clock.monotonic()
         turn = self._turns.next(now, now + _TOGETHER)
@@ -148,8 +152,13 @@ class Polling:
     most: int = 64
     """Polls of one account at a time."""
 
-    def poller(self, account: str, poll: Poll) -> Poller:
-        """A poller for one account."""
+    def poller(self, account: str, poll: Poll, resting: Callable[[BatchError], None]) -> Poller:
+        """A poller for one account. `resting` is told why, where its marketplace is not asked for a while."""
+
+        def closed() -> None:
+            if (why := self.funnel.resting(account)) is not None:
+                resting(why)
+
         turns: Turns[BatchRef] = Turns(self.pace, self.random)
-        gate = Gate(partial(self.funnel.is_ready, account), partial(self.funnel.ready, account))
+        gate = Gate(partial(self.funnel.is_ready, account), partial(self.funnel.ready, account), closed)
         return Poller(turns, poll, gate, self.clock, self.most)

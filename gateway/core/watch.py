@@ -15,6 +15,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from adapters.clock import Clock
 from adapters.deadline import within
@@ -37,6 +38,8 @@ _SAME_TIME = 1.0
 """Seconds by which two processes may differ on when a watch began."""
 _FIRST_LOOK = 1.0
 """Seconds that a wait gives a batch of which nothing is known, however short it is."""
+_LAST_WORDS = 0.1
+"""Seconds more for it than the wait's own: who refuses at once has better words than "not yet"."""
 _SLACK = 1_000
 """Deadlines of watches that have ended, kept before they are swept out."""
 
@@ -117,7 +120,7 @@ class Watches:
                     task.cancel()
                 await asyncio.gather(done, alarm, return_exceptions=True)
         missing = [ref for ref in refs if ref not in looks]
-        left = max(0.0, soonest - self._clock.monotonic())
+        left = max(_LAST_WORDS, soonest - self._clock.monotonic())
         looked = await asyncio.gather(*(self._look(ref, left) for ref in missing))
         return looks | dict(zip(missing, looked, strict=True))
 
@@ -173,6 +176,8 @@ class Watches:
                 return
             watch = self._begin(ref, self._clock.monotonic(), known)
             self._archive.watch(ref)
+        if watch.failure is None and (why := self._batches.funnel.resting(ref.account)) is not None:
+            watch.tell_failure(why, self._clock.monotonic(), is_final=False)
         watch.join(subscription, detail)
         self._poller(ref.account).attend(ref, is_attended=True)
 
@@ -291,6 +296,13 @@ class Watches:
             if is_final:
                 self._end(watch, WatchEnd.ERROR)
 
+    def _rest(self, account: str, why: BatchError) -> None:
+        """The account's marketplace is not asked for a while: its batches' states are no longer the newest."""
+        now = self._clock.monotonic()
+        for watch in tuple(self._watches.values()):
+            if watch.ref.account == account and watch.is_held and watch.failure is None:
+                watch.tell_failure(why, now, is_final=False)
+
     def _end(self, watch: Watch, why: WatchEnd) -> None:
         if self._watches.pop(watch.ref, None) is not None:
             self._poller(watch.ref.account).remove(watch.ref)
@@ -301,7 +313,7 @@ class Watches:
     def _poller(self, account: str) -> Poller:
         poller = self._pollers.get(account)
         if poller is None:
-            poller = self._pollers[account] = self._polling.poller(account, self._poll)
+            poller = self._pollers[account] = self._polling.poller(account, self._poll, partial(self._rest, account))
         return poller
 
     async def _reap(self) -> None:
