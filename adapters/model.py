@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Final, NamedTuple, overload
+
+import msgspec
 
 
 class Operation(Enum):
@@ -101,8 +102,7 @@ class ItemHead(NamedTuple):
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One item, whole. `own` is the marketplace's own model of it."""
 
     index: int
@@ -166,8 +166,7 @@ class Items(Sequence[Item]):
         return f"Items({len(self.heads)}, is_complete={self.is_complete})"
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True, eq=False):
     """One reading of one batch: all that the marketplace said, in words that all marketplaces share.
 
     Pure data of the answer: no clock, no account secrets. Two equal answers give equal snapshots.
@@ -189,14 +188,22 @@ class Snapshot:
     updated_at: datetime | None = None
     completed_at: datetime | None = None
     expires_at: datetime | None = None
-    items: Items = field(default_factory=Items)
+    items: Items = msgspec.field(default_factory=Items)
     next_step: Text | None = None
     own: object = None
     """The marketplace's own model of the batch."""
     payload: bytes = b"null"
     """The answer as JSON, untouched (SureCart: one batch object with the operations of all pages)."""
-    memo: dict[str, object] = field(default_factory=dict[str, object], compare=False, repr=False)
+    memo: dict[str, object] = msgspec.field(default_factory=dict[str, object])
     """Room for what layers above derive from this snapshot: it lives exactly as long as the snapshot does."""
+
+    def __eq__(self, other: object) -> bool:
+        """Equal where the marketplace said the same, whatever was derived from it since."""
+        is_alike = isinstance(other, Snapshot)
+        return is_alike and msgspec.structs.astuple(self)[:-1] == msgspec.structs.astuple(other)[:-1]
+
+    def __hash__(self) -> int:
+        return hash((self.source, self.id, self.status, self.items))
 
     @property
     def is_terminal(self) -> bool:

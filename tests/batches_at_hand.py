@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+
+import msgspec
 
 from adapters.breaker import BreakerState
 from adapters.errors import BatchError, NotFound, RateLimited, UpstreamTimeout
@@ -200,4 +202,6 @@ async def _look(w: World, ref: BatchRef, previous: State | None) -> Look:
     except BatchError as error:
         return Look(None, error)
     now = w.clock.now() + timedelta(microseconds=123)
-    return Look(Reading(State(ref, replace(snapshot, memo={}), (), now, 0.0, next_version(previous, now))))
+    return Look(
+        Reading(State(ref, msgspec.structs.replace(snapshot, memo={}), (), now, 0.0, next_version(previous, now)))
+    )

@@ -12,6 +12,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 import strawberry
 from hypothesis import HealthCheck, given, reject, settings
@@ -251,7 +252,7 @@ async def _read_and_dropped(engine: Engine, hand: Hand, text: str, ref: dict[str
     if look is None or look.reading is None:
         return []
     state = look.reading.state
-    hand.door.looks[full] = Look(Reading(replace(state, snapshot=replace(state.snapshot, memo={}))))
+    hand.door.looks[full] = Look(Reading(replace(state, snapshot=msgspec.structs.replace(state.snapshot, memo={}))))
     try:
         for _ in range(3):
             await engine.execute(engine.prepare(OperationRequest(text, {"ref": ref})), hand.context())

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
@@ -210,12 +211,12 @@ async def test_detection_delay(updated: int | None, completed: int | None, delay
     async with observed() as world:
         world.marketplace.scripts["a"] = lambda *_: body("a", "PROCESSING")
         old = (await world.batches.get(ref("a"))).state
-        old = replace(old, snapshot=replace(old.snapshot, updated_at=old.fetched_at, completed_at=None))
+        old = replace(old, snapshot=msgspec.structs.replace(old.snapshot, updated_at=old.fetched_at, completed_at=None))
 
         def at(seconds: int | None) -> Any:
             return None if seconds is None else old.fetched_at + timedelta(seconds=seconds)
 
-        changed: Snapshot = replace(old.snapshot, updated_at=at(updated), completed_at=at(completed))
+        changed: Snapshot = msgspec.structs.replace(old.snapshot, updated_at=at(updated), completed_at=at(completed))
         new: State = replace(old, snapshot=changed, fetched_at=old.fetched_at + timedelta(seconds=10))
         assert detection_delay(old, new) == delay
         assert list(unknown_words(changed)) == []
