@@ -75,10 +75,13 @@ def test_a_failed_batch_is_no_failure_of_the_watch(run: Run, url: str) -> None:
 
 @pytest.mark.parametrize("way", ["url", "config"])
 def test_timeouts(run: Run, way: str, url: str, config: str) -> None:
-    ran = run("watch", "trendyol:gone-watch", f"--{way}", url if way == "url" else config, "--timeout", "0.5")
-    assert ran.status == 3
-    assert "1 not at an end after 0.5 s" in ran.err
-    assert "has shown nothing of it: check the id and the account" in ran.err
+    for seconds in ("0.5", "5", "30"):  # a busy machine may not have asked within the first of them
+        ran = run("watch", "trendyol:gone-watch", f"--{way}", url if way == "url" else config, "--timeout", seconds)
+        assert ran.status == 3
+        assert f"1 not at an end after {seconds} s" in ran.err
+        if "has shown nothing of it: check the id and the account" in ran.err:
+            return
+    pytest.fail(ran.err)
 
 
 def test_a_gateway_that_is_not_there(run: Run) -> None:
@@ -135,10 +138,13 @@ def test_the_token_of_the_environment_is_sent(run: Run, monkeypatch: pytest.Monk
 
 
 def test_watching_counts_what_a_gateway_follows(run: Run, url: str) -> None:
-    run("watch", "surecart-batch:slow-watching", "--url", url, "--timeout", "0.5")
-    ran = run("watching", "--url", url, "--json")
-    assert ran.status == 0
-    counted = {row["account"]: row["watchedBatches"] for row in json.loads(ran.out)}
+    for seconds in ("0.5", "5", "30"):  # as above
+        run("watch", "surecart-batch:slow-watching", "--url", url, "--timeout", seconds)
+        ran = run("watching", "--url", url, "--json")
+        assert ran.status == 0
+        counted = {row["account"]: row["watchedBatches"] for row in json.loads(ran.out)}
+        if counted["surecart-demo"]:
+            break
     assert counted["surecart-demo"] == 1
     assert "surecart-demo" in run("watching", "--url", url).out
 
@@ -149,7 +155,11 @@ def test_watching_reads_the_store(run: Run, sandbox: str, tmp_path: Path) -> Non
     assert "nothing is being watched" in run("watching", "--config", str(path)).err
     settings = make_settings({"accounts": sandbox_accounts(sandbox), "store": {"path": f"{tmp_path}/kept.db"}})
     with serve(create_app(settings), lifespan="on") as (host, port):
-        run("watch", "trendyol:slow-kept", "--url", f"http://{host}:{port}", "--timeout", "0.5")
+        followed = f"http://{host}:{port}"
+        for seconds in ("0.5", "5", "30"):  # as above
+            run("watch", "trendyol:slow-kept", "--url", followed, "--timeout", seconds)
+            if sum(row["watchedBatches"] for row in json.loads(run("watching", "--url", followed, "--json").out)):
+                break
     ran = run("watching", "--config", str(path))
     assert ran.status == 0
     assert "trendyol@trendyol-demo:slow-kept" in ran.out

@@ -308,7 +308,7 @@ SUBSCRIPTION = (
 def test_a_scrape_of_a_gateway_at_work(sandbox: str) -> None:
     with serve(app_of(sandbox), lifespan="on") as (host, port):
         url = f"http://{host}:{port}"
-        secret = "client-chosen-id-1"
+        secret = "done-chosen-by-the-client"
         query = f'{{ batch(ref: {{source: TRENDYOL, id: "{secret}", account: "trendyol-demo"}}) {{ __typename }} }}'
         for asked in (query, query, query, "{ nonsense", query.replace("trendyol-demo", "nobody-here")):
             httpx.post(f"{url}/graphql", json={"query": asked}, trust_env=False)

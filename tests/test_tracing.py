@@ -60,8 +60,9 @@ def spans(exporter: InMemorySpanExporter, name: str) -> list[ReadableSpan]:
 
 
 def test_a_question_is_one_trace(url: str, exporter: InMemorySpanExporter) -> None:
-    query = '{ batch(ref: {source: TRENDYOL, id: "traced-1"}) { __typename } }'
+    query = '{ batch(ref: {source: TRENDYOL, id: "done-traced-1"}) { __typename } }'
     ask(url, query, traceparent=f"00-{TRACE}-b7ad6b7169203331-01", **{"x-request-id": "r1"})
+    until(lambda: bool(spans(exporter, "POST /graphql")))  # it ends after the answer was sent
     [request], [load], [call] = (spans(exporter, name) for name in ("POST /graphql", "load batch", "call trendyol"))
     assert {format(span.context.trace_id, "032x") for span in (request, load, call) if span.context} == {TRACE}
     assert request.kind is SpanKind.SERVER
@@ -75,7 +76,7 @@ def test_a_question_is_one_trace(url: str, exporter: InMemorySpanExporter) -> No
     assert call.attributes is not None
     assert request.attributes["batch_gateway.request_id"] == "r1"
     assert request.attributes["http.response.status_code"] == 200
-    assert load.attributes["batch_gateway.batch_id"] == "traced-1"
+    assert load.attributes["batch_gateway.batch_id"] == "done-traced-1"
     assert call.attributes["http.response.status_code"] == 200
     assert call.start_time is not None
     assert call.end_time is not None

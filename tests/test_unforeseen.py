@@ -116,7 +116,7 @@ def test_over_http(address: str, kind: str, caplog: pytest.LogCaptureFixture) ->
 def test_over_a_socket_that_goes_on(address: str, kind: str) -> None:
     with connect(f"ws://{address}", subprotocols=[PROTOCOL], proxy=None) as socket:
         socket.send('{"type":"connection_init"}')
-        assert json.loads(socket.recv(5)) == {"type": "connection_ack"}
+        assert json.loads(socket.recv(30)) == {"type": "connection_ack"}
         queries = ["{ atOnce(%s) fine }", "{ later(%s) }", "subscription { first(%s) }", "subscription { second(%s) }"]
         for number, query in enumerate(queries):
             text = query % f'kind: "{kind}"'
@@ -124,11 +124,11 @@ def test_over_a_socket_that_goes_on(address: str, kind: str) -> None:
         ended: set[str] = set()
         heard = ""
         while len(ended) < len(queries):
-            text = str(socket.recv(5))
+            text = str(socket.recv(30))
             heard += text
             message = json.loads(text)
             if message["type"] in {"complete", "error"}:
                 ended.add(message["id"])
         check(heard, 4)
         socket.send('{"type":"ping"}')
-        assert json.loads(socket.recv(5)) == {"type": "pong"}
+        assert json.loads(socket.recv(30)) == {"type": "pong"}
