@@ -172,7 +172,8 @@ class Gateway:
             clock=self._clock,
             observer=observing.observation,
         )
-        observing.opened(core, endpoint, None if plans is None else plans.counts, answers)
+        counts = None if plans is None else plans.counts
+        observing.opened(core, endpoint, counts, answers, entrance.doorkeeper.refused)
         self._stack.push_async_callback(endpoint.aclose)
         self._graphql = endpoint
         if answers is not None and not observing.is_tracing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -322,6 +323,23 @@ def test_metrics_are_for_clients_that_may_see_every_account(sandbox: str) -> Non
         assert seen == {"data": {"marketplaces": []}}, "it may read metrics, and nothing else"
         ticket = ticket_of(world, "token-of-all")
         assert world.ask("GET", "/metrics", params={"ticket": ticket}).status_code == 401
+
+
+def test_who_is_not_let_in_is_counted(sandbox: str) -> None:
+    clients = [client("all", "token-of-all", "*")]
+    with running(given(sandbox, clients=clients, limits={"refusals": 3})) as world:
+
+        def counts() -> dict[str, str]:
+            text = world.ask("GET", "/metrics", headers=bearer("token-of-all")).text
+            return dict(re.findall(r'batch_gateway_refusals_total\{code="(\w+)"\} (\S+)', text))
+
+        assert set(counts().values()) == {"0.0"}
+        with world.socket() as socket:
+            say(socket, type="connection_init")
+            assert closing(socket)[0] == 4403
+        for path in ("/graphql", "/graphql/ticket", "/metrics", "/graphql"):
+            world.ask("POST", path, headers=bearer("nobody's"), json={"query": "{ __typename }"})
+        assert (counts()["unauthenticated"], counts()["rate_limited"]) == ("3.0", "2.0")
 
 
 def test_metrics_can_be_open_to_all_or_to_nobody(sandbox: str) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from adapters.clock import Clock
 from gateway.access.credentials import ticket_of, token_of
 from gateway.access.hosts import is_local_name
-from gateway.access.jwt import JwtVerifier
+from gateway.access.jwt import UNAVAILABLE, JwtVerifier
 from gateway.access.members import LOCAL, Member, stranger
 from gateway.access.refusals import Refusals
 from gateway.access.tickets import Tickets
@@ -21,6 +21,9 @@ _NO_TOKEN: Final = "Show a token: Authorization: Bearer …, or over WebSocket c
 _BAD_TOKEN: Final = "This token is not, or no longer, valid: ask the gateway's operator for one."  # noqa: S105
 _TOO_MANY: Final = "Too many requests without a good token came from your address: wait a minute."
 _BAD_TICKET: Final = "This ticket was used, or is too old: ask for a new one at /graphql/ticket."
+_RATE_LIMITED: Final = "RATE_LIMITED"
+_CODES: Final[tuple[str, ...]] = ("UNAUTHENTICATED", _RATE_LIMITED, UNAVAILABLE, "FORBIDDEN_HOST")
+"""Why somebody is not let in."""
 
 
 class Doorkeeper:
@@ -47,18 +50,20 @@ class Doorkeeper:
         self._replaced = 0
         self.tickets: Final = Tickets(clock, limits.tickets)
         self._refusals: Final = Refusals(limits.refusals, clock)
+        self.refused: Final[dict[str, int]] = dict.fromkeys(_CODES, 0)
+        """How many were not let in, by the error's code."""
 
     async def __call__(self, shown: Credentials) -> Client:
         """Who it is. Raises `Unauthorized`."""
-        if self.is_open:
-            return self._anyone(shown)
         try:
-            return await self._known(shown)
+            return self._anyone(shown) if self.is_open else await self._known(shown)
         except Unauthorized as error:
             wait = self._refusals.add(shown.peer) if error.status == 401 else None
             if wait is None:
+                self.refused[error.code] = self.refused.get(error.code, 0) + 1
                 raise
-            raise Unauthorized(_TOO_MANY, code="RATE_LIMITED", status=429, close_code=1013, retry_after=wait) from None
+            self.refused[_RATE_LIMITED] += 1
+            raise Unauthorized(_TOO_MANY, code=_RATE_LIMITED, status=429, close_code=1013, retry_after=wait) from None
 
     def replace(self, clients: Iterable[ClientSettings], jwt: JwtVerifier | None) -> None:
         """Let in others from now on. A gateway that asked for tokens never opens by this: without clients it shuts."""

@@ -29,6 +29,8 @@ ALGORITHMS: Final = (
     "EdDSA",
 )
 """Signatures by a private key that only the issuer has."""
+UNAVAILABLE: Final = "AUTHENTICATION_UNAVAILABLE"
+"""The error's code where tokens cannot be checked."""
 _REMEMBERED: Final = 4_096
 _LONGEST_NAME: Final = 120
 _END_OF_TIME: Final = 1e12
@@ -133,7 +135,7 @@ class JwtVerifier:
         except KeysUnavailable:
             raise Unauthorized(
                 "Tokens cannot be checked at the moment: try again.",
-                code="AUTHENTICATION_UNAVAILABLE",
+                code=UNAVAILABLE,
                 status=503,
                 close_code=1013,
                 retry_after=5,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from prometheus_client.core import InfoMetricFamily, Metric
@@ -15,7 +15,7 @@ from adapters.http import BudgetFactory, Funnel
 from adapters.upstream import UpstreamLimits
 from gateway.core.assembly import Core, MakeFunnel
 from gateway.observe.access import Access, App
-from gateway.observe.instruments import PREFIX, gauge
+from gateway.observe.instruments import PREFIX, Tally, gauge
 from gateway.observe.metrics import Metrics
 from gateway.observe.observation import Observation
 from gateway.observe.plans import AnswerCounts, PlanCounts, answer_families, plan_families
@@ -64,14 +64,17 @@ class Observing:
         endpoint: GraphQLEndpoint,
         plans: PlanCounts | None = None,
         answers: AnswerCounts | None = None,
+        refused: Mapping[str, int] | None = None,
     ) -> None:
-        """Tell of these from now on."""
+        """Tell of these from now on. `refused` counts by the error's code who was not let in."""
         self.metrics.add(Situation(core, self.metrics.marketplaces).families)
         self.metrics.add(lambda: _held(endpoint.dump))
         if plans is not None:
             self.metrics.add(lambda: plan_families(plans))
         if answers is not None:
             self.metrics.add(lambda: answer_families(answers))
+        if refused is not None:
+            self.metrics.add(lambda: _refused(refused))
 
     async def answer(self, scope: Scope, send: Send) -> None:
         """Answer `/metrics`."""
@@ -94,6 +97,13 @@ class Observing:
 
 def _about() -> Iterable[Metric]:
     yield InfoMetricFamily(f"{PREFIX}build", "The gateway's version", {"version": VERSION})
+
+
+def _refused(counts: Mapping[str, int]) -> Iterable[Metric]:
+    told = Tally("refusals", "Requests and sockets that were not let in, by the error's code", "code")
+    for code, count in counts.items():
+        told.add(code.lower(), by=count)
+    yield told.family()
 
 
 def _held(dump: Callable[[], dict[str, int]]) -> Iterable[Metric]:
