@@ -23,7 +23,9 @@ class UpstreamLimits(BaseModel):
     connections: int = Field(default=100, ge=1, le=1_000, description="Connections of each account at a time")
     keepalive: float = Field(default=20.0, ge=0, le=600, description="Seconds that an idle connection is kept")
     max_body: int = Field(
-        default=12_000_000, ge=1_024, description="Bytes of all answers about one batch, decompressed"
+        default=48_000_000,  # Trendyol echoes a thousand products, each with a description of up to 30,000 characters
+        ge=1_024,
+        description="Bytes of all answers about one batch, decompressed",
     )
     max_calls: int = Field(default=200, ge=1, le=10_000, description="Calls for one batch: pages of its items")
     decode_aside: int = Field(

@@ -23,6 +23,7 @@ from adapters.errors import (
 )
 from adapters.http import BreakerState, Fetched, Priority, replay
 from adapters.model import Status
+from adapters.upstream import UpstreamLimits
 from tests.edge import eventually
 from tests.fake_market import Market, Setup, account, ref
 from tests.virtual_clock import VirtualClock
@@ -123,6 +124,11 @@ async def test_unchanged_pages_are_read_but_for_the_last() -> None:
         pages.bodies[1] = b'{"status": "COMPLETED"}'
         fourth = await setup.fetch(previous=third)
         assert len(fourth.answers) == 2
+
+
+def test_a_thousand_products_with_the_longest_descriptions_are_read() -> None:
+    product = 30_000 + 1_200  # characters of a description, and about what else is echoed
+    assert 1_000 * product < UpstreamLimits().max_body < 100_000_000
 
 
 async def test_pages_are_bounded_in_number_and_bytes() -> None:
