@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
+T = TypeVar("T")
+
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 HOW = "Node.js 20 or later, then .ci/install-browser"
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 ENDED = "good", "partial", "bad", "ended", "refused"
-NO_LONGER_THAN = 30_000
+NO_LONGER_THAN = 60_000
 
 
 def new_id(story: str = "") -> str:
@@ -52,6 +56,14 @@ def wait_for_end(page: Page, *keys: str) -> None:
         arg=[list(keys), list(ENDED)],
         timeout=NO_LONGER_THAN,
     )
+
+
+def comes(page: Page, look: Callable[[], T], expected: T) -> None:
+    """What is shown in the next frame is looked for until it is there."""
+    until = time.monotonic() + NO_LONGER_THAN / 1000
+    while (seen := look()) != expected:
+        assert time.monotonic() < until, f"{seen!r} is not {expected!r}"
+        page.wait_for_timeout(20)
 
 
 def violations(page: Page) -> list[str]:

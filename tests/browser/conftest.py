@@ -97,7 +97,7 @@ def browser() -> Iterator[Browser]:
 def visit(browser: Browser, gateway: str) -> Iterator[Visit]:
     """A new profile. At the end nothing may have been asked elsewhere, and the console must be silent."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     visit = Visit(context.new_page(), gateway)
     visit.listen()
     yield visit

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.boards import AXE, HOW, NO_LONGER_THAN, card, module, new_id, open_board, violations, wait_for_end
+from tests.browser.boards import (
+    AXE,
+    HOW,
+    NO_LONGER_THAN,
+    card,
+    comes,
+    module,
+    new_id,
+    open_board,
+    violations,
+    wait_for_end,
+)
 from tests.browser.guarded import TOKEN
 from tests.demo_gateway import demo_gateway, free_port
 from tests.needs import need
@@ -40,12 +51,12 @@ def test_it_survives_the_restart_of_the_gateway(page: Page) -> None:
         card(page, live).get_by_text("Running").wait_for()
     page.get_by_text("Connection lost").wait_for()
     assert card(page, live).get_by_text("Running").is_visible()
-    assert page.get_by_role("button", name="Try now").is_visible()
+    page.get_by_role("button", name="Try now").wait_for()
     with demo_gateway(port):
         page.evaluate("() => document.querySelector('#retry').click()")  # hidden where it has come back by itself
         page.get_by_text(re.compile("^Live.* · following 1 batch$")).wait_for()
         page.get_by_text("1 watched").wait_for()
-        assert card(page, ended).get_by_text("Succeeded", exact=True).is_visible()
+        card(page, ended).get_by_text("Succeeded", exact=True).wait_for()
 
 
 def sign_in(page: Page, token: str) -> None:
@@ -117,7 +128,8 @@ def test_it_is_live_where_no_websocket_gets_through(page: Page, guarded: Guarded
     sign_in(page, TOKEN)
     page.get_by_text("Live, without a WebSocket").wait_for()
     wait_for_end(page, ending)
-    assert card(page, ending).locator(".counts span").all_inner_texts() == ["9 succeeded", "3 failed", "of 12"]
+    counts = card(page, ending).locator(".counts span")
+    comes(page, counts.all_inner_texts, ["9 succeeded", "3 failed", "of 12"])
     card(page, live).get_by_text("Running").wait_for()
     assert guarded.wall.refused > 0
     guarded.wall.is_down = True

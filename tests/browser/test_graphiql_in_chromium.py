@@ -31,6 +31,7 @@ def open_graphiql(visit: Visit, target: str = "/graphql") -> Page:
 
 
 def editor(page: Page, where: str) -> str:
+    page.wait_for_selector(f"{where} .CodeMirror", state="attached")
     return page.eval_on_selector(f"{where} .CodeMirror", "element => element.CodeMirror.getValue()")
 
 
@@ -42,6 +43,7 @@ def show_tab(page: Page, name: str) -> None:
 
 def run(page: Page) -> dict[str, Any]:
     """Press play, wait for the end, read the answer."""
+    page.wait_for_selector(RESULT, state="attached")
     page.eval_on_selector(RESULT, "element => element.CodeMirror.setValue('')")
     page.click(PLAY)
     page.wait_for_function(
@@ -55,8 +57,10 @@ def run(page: Page) -> dict[str, Any]:
 
 def write_headers(page: Page, **headers: str) -> None:
     page.get_by_role("button", name="Headers").click()
+    shown = ".graphiql-editor-tool .graphiql-editor:not(.hidden) .CodeMirror"
+    page.wait_for_selector(shown)
     page.eval_on_selector(
-        ".graphiql-editor-tool .graphiql-editor:not(.hidden) .CodeMirror",
+        shown,
         "(element, text) => element.CodeMirror.setValue(text)",
         json.dumps(headers),
     )
