@@ -171,6 +171,42 @@ async def test_results_read_while_the_server_was_lost_are_shared_afterwards() ->
         assert world.marketplace.calls["b1"] == 1
 
 
+async def test_results_that_the_server_has_forgotten_are_given_to_it_again() -> None:
+    async with cluster_world() as world:
+        world.marketplace.scripts["b1"] = ends_at(0, "b1")
+        for replica in world.replicas:
+            await world.do(replica.core.batches.get(ref("b1")))
+        before = world.replicas[0].core.batches.at_hand(ref("b1"))
+        world.valkey.forget()
+        await world.run(2)
+        third = await world.start("third")
+        reading = await world.do(third.core.batches.get(ref("b1")))
+        assert world.marketplace.calls["b1"] == 1
+        assert before is not None
+        assert reading.state.version == before.version
+        assert reading.snapshot == before.snapshot
+        assert abs(reading.state.checked - before.checked) < 0.1
+
+
+async def test_an_end_that_a_copy_of_the_server_has_not_seen_is_given_to_it() -> None:
+    async with cluster_world() as world:
+        world.marketplace.scripts["b1"] = ends_at(world.clock.monotonic() + 8, "b1")
+        seen = [replica.watch(ref("b1")) for replica in world.replicas]
+        await world.run(5)
+        [key] = world.valkey.client.keys(f"{world.valkey.name}:v1:state:*")
+        moving = world.valkey.client.get(key)
+        await world.run(10)
+        assert [status(updates) for updates in seen] == ["COMPLETED"] * 2
+        calls = world.marketplace.calls["b1"]
+        world.valkey.client.delete(f"{world.valkey.name}:v1:members")
+        world.valkey.client.set(key, moving)
+        await world.run(2)
+        third = await world.start("third")
+        reading = await world.do(third.core.batches.get(ref("b1")))
+        assert reading.snapshot.status.value == "COMPLETED"
+        assert world.marketplace.calls["b1"] == calls
+
+
 @pytest.mark.slow
 async def test_the_server_comes_back_to_no_stampede() -> None:
     async with cluster_world(replicas=4) as world:

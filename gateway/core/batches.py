@@ -21,7 +21,7 @@ from adapters.model import BatchRef
 from adapters.registry import ADAPTERS
 from gateway.core.accounts import EVERYTHING, Accounts, Scope
 from gateway.core.archive import Archive
-from gateway.core.freshness import Freshness
+from gateway.core.freshness import DAY, Freshness
 from gateway.core.inflight import InFlight
 from gateway.core.observer import UNOBSERVED, Answered, CoreObserver
 from gateway.core.state import Reading, State, adopt, is_forgotten, merge, next_version
@@ -170,6 +170,11 @@ class Batches:
     def at_hand(self, ref: BatchRef) -> State | None:
         """The state at hand, however old; never waits."""
         return self._states.get(ref)
+
+    def ended(self) -> list[tuple[Account, State, float]]:
+        """The terminal states at hand, and for how long (seconds) each is to be found elsewhere too."""
+        ended = [state for state in self._states if state.snapshot.is_terminal]
+        return [(self.accounts[one.ref.account], one, max(self._freshness.lifetime(one), DAY)) for one in ended]
 
     async def _caught_up(self, state: State) -> State:
         """The state, or a newer one that another process has read."""

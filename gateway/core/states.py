@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from typing import Final
 
 from adapters.model import BatchRef
@@ -32,6 +33,10 @@ class States:
 
     def __len__(self) -> int:
         return len(self._states)
+
+    def __iter__(self) -> Iterator[State]:
+        """All of them; none counts as used."""
+        return (state for state, _ in self._states.values())
 
     def get(self, ref: BatchRef) -> State | None:
         """The state, or None; it counts as used."""

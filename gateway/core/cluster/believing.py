@@ -65,3 +65,15 @@ return redis.call('GET', KEYS[1])
 """
 )
 """Keys: state. Values: the version at hand. Returns its head where that is the newest, else the whole."""
+
+RANKS: Final = Script(
+    """
+local ranks = {}
+for i = 1, tonumber(ARGV[1]) do ranks[i] = redis.call('GETRANGE', KEYS[i], 0, 0) end
+return ranks
+"""
+)
+"""Keys: states. Value: how many. Returns the rank of each, or '' where nothing is kept."""
+
+RESTORE: Final = Script("return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX')")
+"""Keys: state. Values: a state with its head, lifetime (ms). It was told before, so nobody is told again."""

@@ -205,9 +205,15 @@ class Cluster:
         self._may_have_lapsed = False
         try:
             await self.duty.join_again()
+            await self._restore()
         except ServerAway:
             self._may_have_lapsed = True
             raise
+
+    async def _restore(self) -> None:
+        """Give the server again what it has lost of the results at hand: no marketplace is asked for those any more."""
+        if self._batches is not None:
+            await self.keeper.restore(self._batches.ended())
 
     async def _inherit(self, session: str) -> None:
         await self.duty.inherit(session)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,7 +13,7 @@ from typing import Any, Final
 from adapters.base import Account
 from adapters.clock import Clock
 from adapters.model import BatchRef
-from gateway.core.cluster.believing import CONFIRM, PEEK, PUT
+from gateway.core.cluster.believing import CONFIRM, PEEK, PUT, RANKS, RESTORE
 from gateway.core.cluster.heads import LENGTH, Head, number, rank, read_head
 from gateway.core.cluster.keys import Keys
 from gateway.core.cluster.link import Link
@@ -27,6 +27,8 @@ _MOST_OWED: Final = 10_000
 _MOST_BYTES_OWED: Final = 128 * 1024 * 1024
 """… and what they take at most in memory, about."""
 _AT_ONCE: Final = 20
+_LOOKED_UP: Final = 100
+"""States in one call to the server."""
 
 Fence = Callable[[BatchRef], int | None]
 """The fencing token under which this replica asks for a batch, where it does."""
@@ -111,6 +113,19 @@ class SharedKeeper:
             before = len(self._owed)
             await asyncio.gather(*(self.put(*one) for one in list(islice(self._owed.values(), _AT_ONCE))))
 
+    async def restore(self, kept: Sequence[tuple[Account, State, float]]) -> None:
+        """Give the server again what it has forgotten of these, of which it was given all. Raises `ServerAway`."""
+        for start in range(0, len(kept), _LOOKED_UP):
+            some = kept[start : start + _LOOKED_UP]
+            keys = [self._keys.state(account, state.ref) for account, state, _ in some]
+            ranks = await self._link.run(RANKS, keys, len(keys))
+            for key, known, one in zip(keys, ranks, some, strict=True):
+                if not known:
+                    _, state, lifetime = one
+                    await self._link.run(RESTORE, [key], self._head(state) + pack(state), int(lifetime * 1000))
+                elif int(known) < rank(one[1].snapshot):
+                    await self.put(*one)
+
     def owes(self, ref: BatchRef) -> bool:
         """True where the newest state of a batch has not reached the server yet."""
         return ref in self._owed
@@ -148,6 +163,10 @@ class SharedKeeper:
             pack(state),
             self._message(state.ref),
         )
+
+    def _head(self, state: State) -> bytes:
+        read = self._link.to_server(state.checked, is_late=True)
+        return f"{rank(state.snapshot)}{state.version}{number(read)}{number(0)}".encode()
 
     def _token(self, ref: BatchRef) -> str:
         fence = self._fence(ref)
