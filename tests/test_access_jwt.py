@@ -263,6 +263,30 @@ async def test_keys_from_a_file_an_address_and_the_setting(tmp_path: Path) -> No
                 await loader(place, client)()
 
 
+@pytest.mark.parametrize(
+    ("place", "is_safe"),
+    [
+        ("https://id.test/keys", True),
+        ("keys.json", True),
+        ("http://127.0.0.1/keys", True),
+        ("http://127.0.0.1:81/keys", True),
+        ("http://localhost/keys", True),
+        ("http://[::1]:81/keys", True),
+        ("http://id.test/keys", False),
+        ("http://127.0.0.1:81@id.test/keys", False),
+        ("http://localhost.id.test/keys", False),
+        ("http://[id.test/keys", False),
+    ],
+)
+async def test_keys_come_over_a_way_that_nobody_else_writes_on(place: str, is_safe: bool) -> None:  # noqa: FBT001
+    try:
+        JwtSettings(jwks=place, issuer="https://id.test/", audience="gateway")
+    except ValueError:
+        assert not is_safe
+    else:
+        assert is_safe
+
+
 async def test_tokens_of_the_issuer_and_ours_side_by_side() -> None:
     issuer = Issuer()
     door = Doorkeeper((), issuer.verifier, issuer.clock, is_local=False, limits=TransportLimits())

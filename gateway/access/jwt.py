@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import jwt
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -60,8 +60,7 @@ class JwtSettings(BaseModel):
     @field_validator("jwks")
     @classmethod
     def _is_safe(cls, value: str) -> str:
-        host = value.removeprefix("http://").partition("/")[0].rpartition(":")[0] or value
-        if value.startswith("http://") and host not in {"127.0.0.1", "localhost", "[::1]"}:
+        if value.startswith("http://") and urlsplit(value).hostname not in {"127.0.0.1", "localhost", "::1"}:
             raise ValueError("must begin with https://: whoever can change the keys on their way lets himself in")
         return value
 
