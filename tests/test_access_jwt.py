@@ -278,7 +278,7 @@ async def test_keys_from_a_file_an_address_and_the_setting(tmp_path: Path) -> No
         ("http://[id.test/keys", False),
     ],
 )
-async def test_keys_come_over_a_way_that_nobody_else_writes_on(place: str, is_safe: bool) -> None:  # noqa: FBT001
+async def test_keys_come_over_a_way_that_nobody_else_writes_on(place: str, is_safe: bool) -> None:
     try:
         JwtSettings(jwks=place, issuer="https://id.test/", audience="gateway")
     except ValueError:
