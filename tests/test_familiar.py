@@ -64,6 +64,12 @@ async def until_answered(connection: Following, pattern: bytes) -> bytes:
     return connection.answer
 
 
+async def turns() -> None:
+    """What is ready happens, and hardly any time passes."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 async def known(app: Gateway, asked: bytes) -> Following:
     """A connection on which that head is known."""
     connection = Following(app)
@@ -118,7 +124,7 @@ async def test_both_ways_answer_alike_whatever_is_asked(sandbox: str) -> None:
         usual = Connection(app, is_quick=False)
         headers: list[tuple[str, ...]] = [(), (f"Origin: {ORIGIN}",), ("Accept: application/graphql-response+json",)]
         for number in range(300):
-            batch = random.choice((f"done-{1000 + number}", "done-1", "partly-failed-1", "", "a/b"))
+            batch = random.choice((f"done-{1000 + number}", "done-1", "done-2", "", "a/b"))
             asked = asking(batch, random.choice((*TOKENS, *TOKENS[:2])), *random.choice(headers))
             parts = [asked] if random.random() < 0.9 else [asked[:60], asked[60:]]
             place = random.randrange(3)
@@ -159,7 +165,7 @@ async def test_who_is_put_out_hears_so_instead_of_the_answer(sandbox: str) -> No
     async with gateway(settings_of(sandbox)) as app:
         connection = await known(app, asking(SLOW % 1))
         connection.begin(asking(SLOW % 2))
-        await asyncio.sleep(0.05)
+        await turns()
         assert (connection.followed, connection.answer) == (2, b"")
         await app.reload(settings_of(sandbox, clients=[client("second", TOKENS[1], "*")]))
         answered = await until_answered(connection, rb"}$")
@@ -172,7 +178,7 @@ async def test_a_gateway_that_ends_finishes_the_answer_and_says_so(sandbox: str)
     async with gateway(settings_of(sandbox)) as app:
         connection = await known(app, asking(SLOW % 1))
         connection.begin(asking(SLOW % 2))
-        await asyncio.sleep(0.05)
+        await turns()
         app.drain.begin()
         connection.protocol.shutdown()
         assert not connection.wire.is_closed
@@ -187,7 +193,7 @@ async def test_a_server_that_ends_closes_the_connection_behind_the_answer(sandbo
     async with gateway(settings_of(sandbox)) as app:
         connection = await known(app, asking(SLOW % 1))
         connection.begin(asking(SLOW % 2))
-        await asyncio.sleep(0.05)
+        await turns()
         connection.protocol.shutdown()
         answered = await until_answered(connection, rb"}$")
         assert answered.count(b"connection: close\r\n") == 1
@@ -200,7 +206,7 @@ async def test_a_client_that_leaves_takes_its_place_along(sandbox: str) -> None:
         connection.begin(asking("done-l3000-2"))
         endpoint = app._graphql
         assert endpoint is not None
-        await asyncio.sleep(0.05)
+        await turns()
         assert endpoint.dump()["live"] == 1
         connection.close()
         async with asyncio.timeout(30):
@@ -213,7 +219,7 @@ async def test_a_request_behind_one_that_is_awaited_is_answered_after_it(sandbox
     async with gateway(settings_of(sandbox)) as app:
         connection = await known(app, asking(SLOW % 1))
         connection.begin(asking(SLOW % 2))
-        await asyncio.sleep(0.01)
+        await turns()
         connection.protocol.data_received(asking("done-2"))
         connection.protocol.data_received(asking("done-3"))
         answered = await until_answered(connection, rb"(200 OK[^\0]*){3}}$")
@@ -229,10 +235,12 @@ async def test_a_request_behind_one_that_is_awaited_is_answered_after_it(sandbox
 
 async def test_limits_count_what_is_followed(sandbox: str) -> None:
     async with gateway(settings_of(sandbox, limits={"operations_per_second": 100})) as app:
-        connection = Following(app)
-        answers = [await connection.send(asking(f"done-{1000 + number}")) for number in range(400)]
+        connection, answers, refused = Following(app), list[bytes](), 0
+        while refused < 20 and len(answers) < 5_000:
+            answers.append(await connection.send(asking(f"done-{1000 + len(answers)}")))
+            refused += b" 429 " in answers[-1]
+        assert refused == 20
         assert connection.followed > 20
-        assert any(b" 429 " in answer for answer in answers)
         assert all(b" 429 " in answer or b" 200 OK" in answer for answer in answers)
 
 
@@ -242,7 +250,7 @@ async def test_queries_at_the_same_time_are_counted(sandbox: str) -> None:
         connections = [Following(app) for _ in range(3)]
         for number, connection in enumerate(connections, 2):
             connection.begin(asking(SLOW % number))
-            await asyncio.sleep(0.01)
+            await turns()
         assert b" 429 " in await until_answered(connections[2], rb"}$")
         assert [b" 200 OK" in await until_answered(each, rb"}$") for each in connections[:2]] == [True, True]
 
