@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
-from collections.abc import Callable, Coroutine, Sequence
-from functools import partial
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from adapters.base import Account
 from adapters.budget import Budget
@@ -20,16 +18,15 @@ from gateway.core.cluster import news
 from gateway.core.cluster.allowance import Allowance
 from gateway.core.cluster.budget import SharedBudget
 from gateway.core.cluster.duties import SharedDuty
+from gateway.core.cluster.errand import Errand
 from gateway.core.cluster.keeper import SharedKeeper
 from gateway.core.cluster.keys import Keys
 from gateway.core.cluster.link import Link
 from gateway.core.cluster.server import Server, ServerAway
-from gateway.core.cluster.session import Session, Timing
+from gateway.core.cluster.session import Beat, Session, Timing
 from gateway.core.cluster.settings import ClusterSettings
 from gateway.core.duty import Watcher
 from gateway.core.tasks import Tasks
-
-log = logging.getLogger(__name__)
 
 _JITTER: Final = 0.2
 """Part of the rhythm by which beats differ, so that replicas that lost the server together do not return together."""
@@ -73,15 +70,18 @@ class Cluster:
         self._session = Session(name, self._timing, self._link, self._keys, clock)
         self._budgets: list[SharedBudget] = []
         self._tasks = Tasks()
-        self._under_way: set[str] = set()
         self._beating = asyncio.Lock()
-        self._may_have_lapsed = False
-        """Others may have taken over from this replica since its watches were last claimed."""
+        self._gone: Sequence[str] = ()
         self._watcher: Watcher | None = None
         self._batches: Batches | None = None
         self.duty = SharedDuty(self._session, self._link, self._keys, Accounts(accounts), clock)
         self.keeper = SharedKeeper(self._link, self._keys, clock, self.duty.token, self._read)
         self.duty.release_after(self.keeper.owes)
+        self._joining = Errand("join", self._join, self._tasks)
+        self._inheriting = Errand("inherit", self._inherit, self._tasks)
+        self._reconciling = Errand("reconcile", self.duty.reconcile, self._tasks)
+        self._settling = Errand("settle", self.keeper.settle, self._tasks)
+        self._restoring = Errand("restore", self._restore, self._tasks)
 
     def budget(self, account: Account, limit: Limit, longest: float) -> Budget:
         """The budget of an account, whose calls last `longest` seconds at most."""
@@ -159,19 +159,12 @@ class Cluster:
                 await self._report()
             beat = await self._session.beat()
             self._session.is_returning = False
-            self._may_have_lapsed |= beat.has_lapsed or not self._link.is_up
+            self._joining.is_due |= beat.has_lapsed or not self._link.is_up
             self._link.found()
-            if self._may_have_lapsed:
-                self._once("join", self._join)
-            self._once("settle", self.keeper.settle)
-            self.duty.retry()
-            if self.duty.differs(beat.held):
-                self._once("reconcile", self.duty.reconcile)
-            for session in beat.gone:
-                self._once(session, partial(self._inherit, session))
+            self._see_to(beat)
         except ServerAway as error:
             self._session.is_returning = False
-            self._may_have_lapsed = True  # the answer that was lost may have said so
+            self._joining.is_due = True  # the answer that was lost may have told that others have taken over
             if not self._session.is_valid:
                 self._link.lose(error)  # also where it still lets us read: a full server, a copy that takes no writes
                 if not self.duty.is_alone:
@@ -187,36 +180,28 @@ class Cluster:
         for budget in self._budgets:
             await budget.window.report()
 
-    def _once(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Beside the beat, which must not be held up; not twice at a time."""
-        if name not in self._under_way:
-            self._under_way.add(name)
-            self._tasks.start(self._work(name, work))
-
-    async def _work(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        try:
-            await work()
-        except ServerAway:
-            log.debug("cluster.interrupted", extra={"fields": {"work": name}})
-        finally:
-            self._under_way.discard(name)
+    def _see_to(self, beat: Beat) -> None:
+        """What is to be done after this beat."""
+        self.duty.retry()
+        self._gone = beat.gone
+        self._inheriting.is_due |= bool(beat.gone)
+        self._reconciling.is_due |= self.duty.differs(beat.held)
+        self._settling.is_due = True
+        for errand in (self._joining, self._inheriting, self._reconciling, self._settling, self._restoring):
+            errand.go()
 
     async def _join(self) -> None:
-        self._may_have_lapsed = False
-        try:
-            await self.duty.join_again()
-            await self._restore()
-        except ServerAway:
-            self._may_have_lapsed = True
-            raise
+        await self.duty.join_again()
+        self._restoring.is_due = True
+
+    async def _inherit(self) -> None:
+        for session in self._gone:
+            await self.duty.inherit(session)
 
     async def _restore(self) -> None:
         """Give the server again what it has lost of the results at hand: no marketplace is asked for those any more."""
         if self._batches is not None:
             await self.keeper.restore(self._batches.ended())
-
-    async def _inherit(self, session: str) -> None:
-        await self.duty.inherit(session)
 
     async def _keep_reviewing(self) -> None:
         """What a message has not told is found out within a lease."""
