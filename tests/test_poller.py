@@ -37,7 +37,7 @@ class Polls:
         self.error: Exception | None = None
         self.is_open = True
 
-    async def poll(self, ref: BatchRef) -> bool:
+    async def poll(self, ref: BatchRef) -> float | None:
         self.asked.append((ref.id, self.clock.monotonic()))
         self.running += 1
         self.most = max(self.most, self.running)
@@ -48,7 +48,7 @@ class Polls:
                 raise self.error
         finally:
             self.running -= 1
-        return False
+        return 0.0
 
     async def opened(self) -> None:
         while not self.is_open:

@@ -129,6 +129,19 @@ def test_progress_steers_the_question_to_the_expected_end() -> None:
     assert 100.0 < turn.due < 100.2
 
 
+def test_what_a_marketplace_asks_to_leave_alone_is_left_alone_whoever_comes() -> None:
+    turns = make()
+    turns.add("held", 0.0, born=0.0, attended=False)
+    turns.add("free", 0.0, born=0.0)
+    turns.asked("held")
+    turns.seen("held", 1.0, changed=False, pause=40.0)
+    turns.attend("held", subscribers=True)
+    turns.seen("held", 2.0, changed=True)
+    taken = asks(turns, 60.0)
+    assert min(at for key, at in taken if key == "held") == 41.0
+    assert any(at < 41.0 for key, at in taken if key == "free")
+
+
 def test_without_subscribers_it_is_followed_more_slowly_and_again_faster_with_one() -> None:
     turns = make()
     turns.add("a", 0.0, born=0.0, read=0.0)

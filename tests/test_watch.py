@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -390,6 +391,20 @@ async def test_while_a_marketplace_is_not_asked_all_who_watch_hear_of_it() -> No
         assert isinstance((await waiting)[ref("new")].error, Unavailable)
         await w.clock.advance(180)
         assert calm.statuses[-1] is later.statuses[-1] is Status.COMPLETED
+
+
+@pytest.mark.parametrize("seconds", [2, 50])
+async def test_a_batch_is_not_asked_about_before_its_marketplace_said(seconds: int) -> None:
+    async with world() as w:
+        w.marketplace.scripts["b"] = lambda now, call: (
+            httpx.Response(503, headers={"retry-after": str(seconds)}) if call <= 4 else body("b", "PROCESSING")
+        )
+        reader = await watch(w, "b")
+        await w.clock.advance(5 * seconds + 60)
+        times = w.marketplace.times[:5]
+        assert all(later - earlier >= seconds for earlier, later in pairwise(times))
+        assert reader.statuses == [Status.IN_PROGRESS]
+        await reader.leave()
 
 
 async def test_who_comes_while_a_marketplace_fails_hears_of_it_at_once() -> None:

@@ -30,8 +30,8 @@ as asking for another. It is less than the jitter of all but the shortest gaps."
 _TICK: Final = 0.001
 """Seconds by which a timer may ring early."""
 
-Poll = Callable[[BatchRef], Awaitable[bool]]
-"""Asks for one batch; False where that failed."""
+Poll = Callable[[BatchRef], Awaitable[float | None]]
+"""Asks for one batch; where that failed, the seconds for which it is not to be asked again, which may be none."""
 
 
 class Gate(NamedTuple):
@@ -123,15 +123,15 @@ class Poller:
         self._placed(self._turns.seen(ref, state.checked, changed=changed, progress=state.snapshot.progress))
 
     async def _ask(self, ref: BatchRef, number: int) -> None:
-        is_read = False
+        pause: float | None = 0.0
         try:
-            is_read = await self._poll(ref)
+            pause = await self._poll(ref)
         except Exception:
             log.exception("poller.poll_failed")
         finally:
             del self._polls[number]
-            if not is_read:
-                self._placed(self._turns.seen(ref, self._clock.monotonic(), changed=False))
+            if pause is not None:
+                self._placed(self._turns.seen(ref, self._clock.monotonic(), changed=False, pause=pause))
 
     async def aclose(self) -> None:
         """Stop, and wait for what runs."""

@@ -55,6 +55,8 @@ class _Watch(Generic[Key]):
     is_attended: bool
     trend: Trend | None = None
     interval: float = 0.0
+    not_before: float = -math.inf
+    """Until then it is not to be asked: its marketplace said so."""
     entry: int | None = None
     """Number of its entry in a lane; None while in flight, or removed. An entry with another number is out of date."""
 
@@ -110,8 +112,13 @@ class Turns(Generic[Key]):
         if watch is not None:
             watch.entry = None
 
-    def seen(self, key: Key, now: float, *, changed: bool, progress: float | None = None) -> float | None:
-        """It was read, or the question failed: then `changed` is False. `progress`: from 0 to 1, where it is told."""
+    def seen(
+        self, key: Key, now: float, *, changed: bool, progress: float | None = None, pause: float = 0.0
+    ) -> float | None:
+        """It was read, or the question failed: then `changed` is False.
+
+        `progress`: from 0 to 1, where it is told. `pause`: seconds for which it is not to be asked at all.
+        """
         watch = self._watches.get(key)
         if watch is None:
             return None
@@ -119,6 +126,7 @@ class Turns(Generic[Key]):
         if changed and not watch.is_unread:
             watch.moved = watch.read
         watch.is_unread = False
+        watch.not_before = max(watch.not_before, now + pause)
         if progress is not None:
             watch.trend = Trend(now, progress) if watch.trend is None else watch.trend.seen(now, progress)
         return self._place(watch)
@@ -158,7 +166,7 @@ class Turns(Generic[Key]):
         watch.entry = next(self._numbers)
         octave = _UNREAD if watch.is_unread else math.frexp(watch.interval)[1]
         lane = self._lanes.setdefault((octave, watch.is_attended), [])
-        due = watch.read + gap
+        due = max(watch.read + gap, watch.not_before)
         heapq.heappush(lane, _Entry(due, watch.entry, watch))
         if len(lane) > 2 * len(self._watches) + _SLACK:
             lane[:] = filter(_is_current, lane)

@@ -278,15 +278,15 @@ class Watches:
             if state.snapshot.is_terminal:
                 self._end(watch, WatchEnd.TERMINAL)
 
-    async def _poll(self, ref: BatchRef) -> bool:
+    async def _poll(self, ref: BatchRef) -> float | None:
         if not self._duty.is_ours(ref):
-            return False
+            return 0.0
         try:
             await self._batches.refresh(ref, Priority.WATCH)
         except BatchError as error:
             self._failed(ref, error)
-            return False
-        return True
+            return error.retry_after or 0.0
+        return None
 
     def _failed(self, ref: BatchRef, error: BatchError) -> None:
         watch = self._watches.get(ref)
