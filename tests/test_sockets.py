@@ -148,6 +148,15 @@ def test_a_handshake() -> None:
         assert (b"host", b"x") in scope["headers"]
 
 
+def test_a_handshake_with_as_long_a_head_as_any_request() -> None:
+    long = {"Cookie": "a=" + "b" * 20_000, **{f"X-{number}": "\u00fc" for number in range(200)}}
+    with served() as (echo, address), connected(address, head(**long)) as line:
+        assert line.until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+        headers = dict(echo.scopes[0]["headers"])
+        assert headers[b"cookie"] == long["Cookie"].encode()
+        assert headers[b"x-199"] == b"\xc3\xbc"
+
+
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
@@ -156,8 +165,9 @@ def test_a_handshake() -> None:
         (head("/broken"), b"500"),
         (head(**{"Sec-WebSocket-Version": "8"}), b"400"),
         (head(**{"Sec-WebSocket-Key": "short"}), b"400"),
+        (head(**{"Content-Length": "1"}) + b"x", b"400"),
     ],
-    ids=["refused", "answered", "broken", "version", "key"],
+    ids=["refused", "answered", "broken", "version", "key", "body"],
 )
 def test_handshakes_that_are_refused(request_: bytes, status: bytes) -> None:
     with served() as (echo, address), connected(address, request_) as line:
@@ -167,6 +177,7 @@ def test_handshakes_that_are_refused(request_: bytes, status: bytes) -> None:
         if status == b"503":
             assert b"x-why: full" in answer.lower()
             assert body == b"full"
+        assert (b"sec-websocket-version: 13" in answer.lower()) is (b"Version: 8" in request_)
         until(lambda: echo.ended == len(echo.scopes))
 
 

@@ -18,8 +18,8 @@ from urllib.parse import unquote
 from uvicorn.protocols.utils import ClientDisconnected, get_local_addr, get_remote_addr, is_ssl
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
-from websockets.server import ServerProtocol
 
+from gateway.transports.handshakes import judge, read_request
 from gateway.transports.live import ABORT, PUSH
 from gateway.transports.pulse import Pulse
 from gateway.transports.responses import Message
@@ -179,13 +179,11 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _begin(self, data: bytes) -> None:
         """The request."""
-        asked = ServerProtocol()
-        asked.receive_data(data)
-        request = next(iter(asked.events_received()), None)
-        if not isinstance(request, Request):
-            self._answer(_response(400, b"WebSockets are opened by GET.\n"))
+        request = read_request(data)
+        if request is None:
+            self._answer(_response(400, b"WebSockets are opened by a GET without a body.\n"))
             return
-        self._handshake = asked.accept(request)
+        self._handshake = judge(request)
         if self._handshake.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             self._answer(self._handshake)
             return
