@@ -78,7 +78,7 @@ PAGE = b"<!DOCTYPE html><html><head><title>Welcome</title></head></html>"
         (404, PAGE, False, "a page for browsers"),
         (200, PAGE, False, "perhaps not the marketplace"),
         (403, b"{}", False, "Copy the keys again"),
-        (400, b'{"message": "odd"}', False, "It says: odd"),
+        (400, b'{"message": "odd"}', False, ". It says: odd"),
         (429, b"{}", False, "Ask again in a minute"),
         (503, b"{}", False, "Ask again in a moment"),
         (302, b"", False, "Check base_url"),

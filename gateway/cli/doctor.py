@@ -134,7 +134,7 @@ def _judge(account: Account, error: BatchError | None) -> tuple[bool, str, str |
             advice = "Check base_url: the host has nothing for the gateway there."
             return False, f"answers with a page for browsers ({own})", advice
         return True, "answers, and does not know the batch: as it should be", _doubt(account)
-    words = f"{error.message} It says: {own}" if own else error.message
+    words = f"{error.message.rstrip('.')}. It says: {own}" if own else error.message
     if isinstance(error, Rejected):
         return False, words, "The credentials may be right: check the other keys of the account, and base_url."
     if isinstance(error, InvalidAnswer):
