@@ -26,6 +26,11 @@ class Media(Enum):
 
 _PREFERENCE: Final = {media: place for place, media in enumerate(Media)}
 
+_NAMES: Final = frozenset(
+    ("*/*", *(name for media in Media for name in (media.value, f"{media.value.partition('/')[0]}/*")))
+)
+"""What a range is called that takes one of them; all else in a header, which may be long, is passed over."""
+
 _LONGEST: Final = 1_000
 """Headers beyond this many bytes are not worth remembering."""
 
@@ -51,7 +56,8 @@ def acceptable(accept: bytes | None) -> tuple[Media, ...]:
 
 @lru_cache(maxsize=256)
 def _ranked(accept: bytes) -> tuple[Media, ...]:
-    ranges = [_range(text, place) for place, text in enumerate(_RANGE.findall(accept.decode("latin-1")))]
+    texts = dict.fromkeys(_RANGE.findall(accept.decode("latin-1")))
+    ranges = [_range(text, place) for place, text in enumerate(texts) if _name(text) in _NAMES]
     found: list[tuple[float, int, int, Media]] = []
     for media in Media:
         # the most specific range speaks for a media type; of equals the first
@@ -61,10 +67,14 @@ def _ranked(accept: bytes) -> tuple[Media, ...]:
     return tuple(media for *_, media in sorted(found, key=lambda entry: entry[:3]))
 
 
+def _name(text: str) -> str:
+    return text.partition(";")[0].strip().lower()
+
+
 def _range(text: str, place: int) -> _Range:
-    name, _, rest = text.partition(";")
+    rest = text.partition(";")[2]
     parameters = {key.lower(): _unquoted(value.strip()) for key, value in _PARAMETER.findall(";" + rest)}
-    return _Range(name.strip().lower(), parameters, _quality(parameters.pop("q", "1")), place)
+    return _Range(_name(text), parameters, _quality(parameters.pop("q", "1")), place)
 
 
 def _quality(text: str) -> float:
