@@ -17,7 +17,7 @@ from adapters.words import fold
 
 _LONGEST_ID: Final = 300
 _OF_ERRORS: Final = ("errors", "error", "exception", "message", "errorMessage", "errorCode", "code")
-_NOTHING: Final = frozenset({b"", b"null", b'""', b"[]", b"{}"})
+_NOTHING: Final = frozenset({b"", b"null", b"false", b'""', b"[]", b"{}"})
 
 
 def open_answer(answer: Answer, marketplace: str) -> Opened:

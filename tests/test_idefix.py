@@ -225,7 +225,8 @@ def test_a_code_in_a_page_is_none() -> None:
 @pytest.mark.parametrize("key", ["message", "errors", "error", "exception", "code"])
 def test_the_status_word_of_an_error_is_not_the_batchs(word: str, key: str) -> None:
     assert isinstance(talk(FAST, "1", [answer({"status": word, key: "Sistem hatası"})]).error, InvalidAnswer)
-    assert read(FAST, {"status": word, key: None}).source_status == word
+    for nothing in (None, False, "", []):
+        assert read(FAST, {"status": word, key: nothing}).source_status == word
     assert read(FAST, {"status": word, key: "x", "batchRequestId": "batch-1"}).source_status == word
 
 
