@@ -11,7 +11,11 @@ from typing import Final
 from gateway.transports.responses import Header
 
 _METHODS: Final = b"GET, POST"
-_ALLOWED: Final = b"authorization, content-type, x-request-id, last-event-id, traceparent, apollo-require-preflight"
+_ALLOWED: Final = (
+    b"authorization, content-type, accept, x-request-id, last-event-id, traceparent, tracestate, "
+    b"apollo-require-preflight, apollographql-client-name, apollographql-client-version"
+)
+"""What clients of GraphQL send; browsers ask for `accept` too where it is longer than 128 bytes."""
 _EXPOSED: Final = b"etag, retry-after, x-request-id, www-authenticate"
 _MAX_AGE: Final = b"7200"
 _VARY: Final[Header] = (b"vary", b"Origin")
