@@ -29,6 +29,7 @@ from gateway.core.batches import Batches, Look
 from gateway.core.duty import Duty
 from gateway.core.observer import UNOBSERVED, CoreObserver, WatchEnd
 from gateway.core.poller import Poller, Polling
+from gateway.core.quiet import Quiet
 from gateway.core.state import Reading, State
 from gateway.core.subscription import Subscription
 from gateway.core.updates import Detail, first_and_last, refused
@@ -65,6 +66,7 @@ class Watches:
         self._duty = duty
         self._observer = observer
         self._watches: dict[BatchRef, Watch] = {}
+        self._quiet = Quiet(self._watches)
         self._pollers: dict[str, Poller] = {}
         self._deadlines: list[tuple[float, BatchRef]] = []
         self._alarm = Alarm(clock)
@@ -88,7 +90,7 @@ class Watches:
             self._archive.unwatch(ref)
             self._duty.finish(ref)
         elif len(self._watches) < self._limits.max:
-            self._begin(ref, self._clock.monotonic() - age, known)
+            self._quiet.add(self._begin(ref, self._clock.monotonic() - age, known))
         else:
             self._duty.drop(ref)
 
@@ -252,10 +254,10 @@ class Watches:
     def _make_room(self) -> bool:
         if len(self._watches) < self._limits.max:
             return True
-        quiet = [watch for watch in self._watches.values() if not watch.is_attended]
-        if not quiet:
+        quietest = self._quiet.quietest()
+        if quietest is None:
             return False
-        self._end(min(quiet, key=lambda watch: watch.last_change), WatchEnd.CROWDED_OUT)
+        self._end(quietest, WatchEnd.CROWDED_OUT)
         return True
 
     def _leave(self, subscription: Subscription) -> None:
@@ -265,6 +267,7 @@ class Watches:
                 watch.leave(subscription)
                 if not watch.is_attended:
                     self._poller(ref.account).attend(ref, is_attended=False)
+                    self._quiet.add(watch)
                     self._let_go(watch)
 
     def _on_state(self, state: State) -> None:

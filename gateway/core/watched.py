@@ -62,6 +62,8 @@ class Watch:
     last_change: float = 0.0
     is_held: bool = False
     """True while it is this process that asks for it."""
+    is_listed: bool = False
+    """True while it is in the list of those without subscribers."""
     failure: BatchError | None = None
     """What went wrong when it was last asked for; None where it was read."""
     channels: dict[Detail, Channel] = field(default_factory=dict[Detail, Channel])
