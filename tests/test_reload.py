@@ -156,6 +156,9 @@ def test_clients_that_are_taken_out_are_let_go_and_no_others(gateway: Reloaded) 
 
 
 def test_a_reload_names_what_waits_for_a_restart(gateway: Reloaded) -> None:
+    until(lambda: bool(gateway.lines("access.clients")), 30)
+    assert f"answers on {gateway.url}/graphql" in gateway.lines("gateway.ready")[0]["message"]
+    assert all(line.startswith("{") for line in gateway.log.read_text().splitlines())
     gateway.write("stays", more="[limits]\nbody = 5000")
     assert gateway.hang_up("configuration.read")["needs_restart"] == "limits"
     with pytest.raises(ConnectionClosed), gateway.socket("goes"):

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from gateway import server
 from gateway.app import create_app, served
 from gateway.cli.configuration import add_config, load, read
-from gateway.cli.console import complain, say
+from gateway.cli.console import complain
 from gateway.cli.exits import Exit
 from gateway.cli.ports import port
 from gateway.cli.reloading import Reloading
 from gateway.observe.logs import log_to_stderr
 from gateway.observe.tracing import TracingError, tracing_of
 from gateway.settings import Settings
+
+_log: Final = logging.getLogger(__name__)
 
 
 def add(subparsers: Any) -> None:
@@ -45,18 +48,20 @@ def run(arguments: argparse.Namespace) -> int:
     app = create_app(settings, tracing=tracing)
     reloading = Reloading(app, settings, lambda: read(arguments.config, overrides))
     service = replace(served(app, listener, settings), reload=reloading)
-    return server.run(server.serve([service], lambda: _say_ready(service, settings)))
+    return server.run(server.serve([service], lambda: _tell_ready(service, settings)))
 
 
-def _say_ready(service: server.Served, settings: Settings) -> None:
-    say(f"batch-gateway answers on {service.address}{settings.server.root_path}/graphql")
+def _tell_ready(service: server.Served, settings: Settings) -> None:
+    _log.info("gateway.ready: batch-gateway answers on %s%s/graphql", service.address, settings.server.root_path)
     if settings.asks_for_tokens:
         ways = [f"{len(settings.clients)} with tokens"] if settings.clients else []
         ways += ["those of the issuer in auth.jwt"] if settings.auth.jwt is not None else []
-        say(f"clients are let in: {', and '.join(ways)}")
+        _log.info("access.clients: clients are let in: %s", ", and ".join(ways))
     elif settings.server.is_local:
-        say("no clients are configured: only this machine is let in")
+        _log.info("access.local: no clients are configured: only this machine is let in")
     else:
-        say("no clients are configured: everyone who can reach this address sees every account")
+        _log.warning(
+            "access.everyone: no clients are configured: everyone who can reach this address sees every account"
+        )
     if not settings.accounts:
-        say("no accounts are configured: every question will be answered UNKNOWN_ACCOUNT")
+        _log.warning("accounts.none: no accounts are configured: every question will be answered UNKNOWN_ACCOUNT")
