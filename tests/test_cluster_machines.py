@@ -185,6 +185,7 @@ async def test_a_parted_network_stops_nobody(scene: Scene) -> None:
     await ends(PATIENCE, *before, *after)
     scene.networks[0].is_cut = False
     await asyncio.to_thread(until, scene.is_together, TOGETHER_WITHIN, "the parted one did not come back")
+    await happens(lambda: told(parted, "cluster.joined") > joined)  # lines of the log wait for each other
     assert told(parted, "cluster.lost") - lost in LOST
     assert told(parted, "cluster.joined") - joined in LOST
     await ends(PATIENCE, *(Stream(gateway, "parted-healed") for gateway in scene.gateways))
@@ -212,6 +213,9 @@ async def test_the_server_is_restarted(scene: Scene, keeps: bool) -> None:
     scene.valkey.start()
     await ends(PATIENCE, *streams)
     await asyncio.to_thread(until, scene.is_together, TOGETHER_WITHIN, "the replicas did not come back")
+    await happens(
+        lambda: all(told(one, "cluster.joined") > count for one, count in zip(scene.gateways, joined, strict=True))
+    )
     assert {told(one, "cluster.lost") - count for one, count in zip(scene.gateways, lost, strict=True)} <= LOST
     assert {told(one, "cluster.joined") - count for one, count in zip(scene.gateways, joined, strict=True)} <= LOST
     after = f"restart-after-{keeps}"
