@@ -233,12 +233,12 @@ def _read_pages(
         answer = yield Request("GET", f"{pages}{number}", headers)
         page = _page(answer)
         seen += len(page.pieces)
-        size = page.limit or _PAGE
         of_batch = (piece for piece in page.pieces if _is_of(batch_id, piece))
-        goes_on = operations.add_page(of_batch, is_full=len(page.pieces) >= size)
+        # a page that does not tell how many fit on it may be as small as it likes
+        goes_on = operations.add_page(of_batch, is_full=not page.limit or len(page.pieces) >= page.limit)
         if operations.expected is None:
             operations.expected = page.total
-        is_short = operations.expected is None and len(page.pieces) < size
+        is_short = operations.expected is None and len(page.pieces) < (page.limit or _PAGE)
         is_last = is_short if page.total is None else seen >= page.total
         if is_last or not goes_on:
             return

@@ -152,6 +152,13 @@ def test_pages_shorter_than_asked_are_read_on_while_operations_are_missing() -> 
     assert found.snapshot.counts == (5, 5, 0, 0)
 
 
+@pytest.mark.parametrize("told", [{}, {"pagination": {"count": 5}}, {"pagination": {"count": 5, "limit": 2}}])
+def test_small_pages_of_embedded_operations_are_not_the_end_either(told: dict[str, Any]) -> None:
+    operations = [operation(n) for n in range(5)]
+    pages = [{**told, "data": operations[at : at + 2]} for at in (0, 2, 4)]
+    assert asked(batch(operations[:2], 5), *pages).snapshot.counts == (5, 5, 0, 0)
+
+
 def test_a_marketplace_that_repeats_its_first_page_is_asked_no_further() -> None:
     page = [operation(n) for n in range(100)]
     found = asked(batch(page, 250), page, page)
