@@ -171,7 +171,8 @@ class _Operations:
         pieces, listed = _listed(opened.members.get("batch_operations"))
         declared = fields.count(opened.members.get("batch_operations_count"))
         if declared is None:
-            declared = listed if listed is not None or pieces is None else len(pieces)
+            finished = fields.count(opened.members.get("finished_batch_operations_count")) or 0
+            declared = listed if listed is not None or pieces is None else max(len(pieces), finished)
         operations = cls(expected=declared)
         operations.add(pieces or ())
         return operations

@@ -146,6 +146,12 @@ def test_a_page_of_operations_that_were_embedded_is_not_the_end(shape: Any, embe
     assert found.snapshot.items.is_complete
 
 
+def test_no_fewer_operations_are_expected_than_have_finished() -> None:
+    operations = [operation(n) for n in range(5)]
+    found = asked(batch(operations[:2], finished_batch_operations_count=5), listed(operations))
+    assert found.snapshot.counts == (5, 5, 0, 0)
+
+
 def test_pages_shorter_than_asked_are_read_on_while_operations_are_missing() -> None:
     operations = [operation(n) for n in range(5)]
     found = asked(batch(None, 5), operations[:2], {"data": operations[2:4]}, operations[4:])
