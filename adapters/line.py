@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -246,7 +247,7 @@ class Line:
 
     def _no_call_left(self, seconds: float) -> RateLimited:
         return RateLimited(
-            f"{self.party}: no call is left for now. Ask again in {seconds:.0f} s, ask for less at a time, or raise "
-            "the account's limit where the marketplace allows more.",
+            f"{self.party}: no call is left for now. Ask again in {max(1, math.ceil(seconds))} s, ask for less at a "
+            "time, or raise the account's limit where the marketplace allows more.",
             retry_after=seconds,
         )

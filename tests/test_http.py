@@ -221,6 +221,18 @@ async def test_a_query_waits_for_the_budget_within_its_time() -> None:
     assert "shop" in outcomes[4].message
 
 
+async def test_who_is_told_to_ask_again_is_not_told_to_do_so_at_once() -> None:
+    clock = VirtualClock()
+    async with Setup(done, clock=clock, limit="1/2s") as setup:
+        await setup.fetch("b1")
+        await clock.advance(1.7)
+        error = await passed(clock, 0.2, setup.fetch("b2", timeout=0.1))
+    assert isinstance(error, RateLimited)
+    assert error.retry_after is not None
+    assert error.retry_after < 0.5
+    assert "Ask again in 1 s," in error.message
+
+
 async def test_a_watch_waits_for_the_budget_and_then_has_its_time() -> None:
     clock = VirtualClock()
     release = asyncio.Event()
