@@ -167,6 +167,22 @@ async def test_expired_is_said_only_after_the_known_time() -> None:
         assert not unseen.reading.snapshot.is_confirmed
 
 
+async def test_an_end_that_may_be_refined_survives_a_restart_and_being_forgotten(tmp_path: Path) -> None:
+    marketplace = Marketplace(VirtualClock())
+    async with world(store=tmp_path / "s.db", marketplace=marketplace) as w:
+        marketplace.scripts["b"] = lambda *_: body("b", "SUCCESS", "PROCESSING", status="COMPLETED")
+        await ask(w, "b")
+    marketplace.scripts["b"] = lambda *_: unknown("b")
+    async with world(store=tmp_path / "s.db", marketplace=marketplace) as w:
+        for seconds in (0, 1_000):
+            await w.clock.advance(seconds)
+            look = await ask(w, "b")
+            assert look.reading is not None
+            assert look.reading.snapshot.status is Status.COMPLETED
+            assert len(look.reading.snapshot.items) == 2
+    assert marketplace.calls["b"] == 2
+
+
 async def test_terminal_results_survive_a_restart(tmp_path: Path) -> None:
     marketplace = Marketplace(VirtualClock())
     async with world(store=tmp_path / "s.db", marketplace=marketplace) as w:

@@ -64,13 +64,12 @@ class Archive:
         return await self._keeper.confirm(account, state, max(lifetime, DAY))
 
     async def put(self, account: Account, state: State, lifetime: float) -> State:
-        """Keep a state: as the last known one for a day at least, a settled terminal one also across restarts.
+        """Keep a state: as the last known one for a day at least, a terminal one also across restarts.
 
         The state to believe comes back: somebody else may have read a later one.
         """
         state = await self._keeper.put(account, state, max(lifetime, DAY))
-        snapshot = state.snapshot
-        if self._writer is not None and snapshot.is_terminal and snapshot.is_settled:
+        if self._writer is not None and state.snapshot.is_terminal:
             self._writer.note().keep(self._keys.of(account, state.ref), pack(state), state.fetched_at)
             await self._writer.room()
         return state
