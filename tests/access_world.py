@@ -22,7 +22,7 @@ from tests.live_server import serve
 
 PROTOCOL: Any = "graphql-transport-ws"
 # reading certificates, for addresses that begin with http:, takes longer than the answer
-PLAIN: Any = {"timeout": 20, "trust_env": False, "verify": False}
+PLAIN: Any = {"timeout": 60, "trust_env": False, "verify": False}
 JSON = "application/json"
 RESPONSE = "application/graphql-response+json"
 BATCH = '{ batch(ref: {source: TRENDYOL, id: "%s"}) { ... on NormalizedBatch { id status account } } }'
@@ -56,7 +56,7 @@ class Running:
 
     def reload(self, settings: Settings) -> None:
         assert self.loop is not None
-        asyncio.run_coroutine_threadsafe(self.app.reload(settings), self.loop).result(5)
+        asyncio.run_coroutine_threadsafe(self.app.reload(settings), self.loop).result(60)
 
     def ask(self, method: str = "POST", path: str = "/graphql", **more: Any) -> httpx.Response:
         return httpx.request(method, self.url + path, **PLAIN, **more)
@@ -88,7 +88,7 @@ def say(socket: ClientConnection, **message: Any) -> None:
 
 
 def hear(socket: ClientConnection) -> Any:
-    return json.loads(socket.recv(10))
+    return json.loads(socket.recv(60))
 
 
 def let_in(socket: ClientConnection, payload: Any = None) -> None:
@@ -96,7 +96,7 @@ def let_in(socket: ClientConnection, payload: Any = None) -> None:
     assert hear(socket) == {"type": "connection_ack"}
 
 
-def closing(socket: ClientConnection, within: float = 10) -> tuple[int, str]:
+def closing(socket: ClientConnection, within: float = 60) -> tuple[int, str]:
     """How the server closed the socket; messages before it are dropped."""
     with contextlib.suppress(ConnectionClosed):
         while True:

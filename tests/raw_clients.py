@@ -33,7 +33,7 @@ class Clients:
         self._open.append(connection)
         if receive_buffer is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        connection.settimeout(10)
+        connection.settimeout(60)
         connection.connect(self._address)
         return connection
 

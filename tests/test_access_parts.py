@@ -167,7 +167,7 @@ def ended(world: Running, batch_id: str, headers: dict[str, str] | None = None) 
         answer = world.ask("GET", params=params, headers=headers).json()
         return answer["data"]["batch"]["isTerminal"]
 
-    until(is_terminal, 25)
+    until(is_terminal)
     return params
 
 

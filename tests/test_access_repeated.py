@@ -32,7 +32,7 @@ class Connection:
 
     def __init__(self, world: Running) -> None:
         host, port = world.url.removeprefix("http://").split(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=10)
+        self._socket = socket.create_connection((host, int(port)), timeout=60)
 
     def __enter__(self) -> Connection:
         return self

@@ -131,7 +131,7 @@ def test_over_http_and_a_socket(world: Running, logs: list[io.StringIO], body: d
 
 def raw(world: Running, request: bytes) -> bytes:
     host, port = world.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(request)
         answer = b""
         while part := connection.recv(65_536):

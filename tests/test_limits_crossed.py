@@ -142,7 +142,7 @@ def test_body(world: Running) -> None:
 
 def connected(world: Running) -> socket.socket:
     host, port = world.url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=10)
+    return socket.create_connection((host, int(port)), timeout=60)
 
 
 def answer_on(raw: socket.socket) -> bytes:

@@ -71,7 +71,7 @@ def mutated_bytes(seed: bytes, chance: random.Random) -> bytes:
 
 def status_of(world: Running, request: bytes) -> str:
     host, port = world.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as raw:
+    with socket.create_connection((host, int(port)), timeout=60) as raw:
         # not half closed: to a server that looks like a client which has left
         with contextlib.suppress(OSError):
             raw.sendall(request)
@@ -138,7 +138,7 @@ def ends_with(world: Running, handshake: bytes, sent: bytes) -> str:
     """The code with which the gateway closes the socket, the status that it answers, or a word."""
     host, port = world.url.removeprefix("http://").split(":")
     goodbye = frame_of(8, (1000).to_bytes(2, "big"), b"\0\0\0\0", is_last=True)
-    with socket.create_connection((host, int(port)), timeout=10) as raw:
+    with socket.create_connection((host, int(port)), timeout=60) as raw:
         raw.sendall(handshake)
         answer = raw.recv(4_096)  # frames before the handshake's end are nobody's
         with contextlib.suppress(OSError):
