@@ -13,6 +13,7 @@ from gateway.core.cluster.keys import Keys
 from gateway.core.cluster.membership import KNOCK
 from gateway.core.cluster.redis import RedisServer
 from gateway.core.cluster.server import ServerAway
+from tests.live_server import until
 from tests.valkey import namespace, need_valkey, valkey
 
 pytestmark = pytest.mark.anyio
@@ -31,17 +32,18 @@ def admin(port: int) -> Any:
 
 async def test_connections_that_the_server_has_closed_are_not_used(port: int) -> None:
     """As idle ones are after its `timeout`, or by a firewall: that is no loss of the server."""
-    server = RedisServer(f"redis://127.0.0.1:{port}/0", 1.0)
+    server = RedisServer(f"redis://127.0.0.1:{port}/0", 5.0)
     await asyncio.gather(*(server.get(f"{number}") for number in range(10)))
     with admin(port) as operator:
         assert operator.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") >= 2
+        until(lambda: len(operator.client_list()) == 1)
     await asyncio.sleep(0.05)
     assert await asyncio.gather(*(server.get(f"{number}") for number in range(10))) == [None] * 10
     await server.aclose()
 
 
 async def test_scripts_that_the_server_has_forgotten_are_given_to_it_again(port: int) -> None:
-    server = RedisServer(f"redis://127.0.0.1:{port}/0", 1.0)
+    server = RedisServer(f"redis://127.0.0.1:{port}/0", 5.0)
     first = await server.run(KNOCK, [], [])
     with admin(port) as operator:
         operator.script_flush()
@@ -52,7 +54,7 @@ async def test_scripts_that_the_server_has_forgotten_are_given_to_it_again(port:
 async def test_databases_of_one_server_do_not_hear_of_each_other(port: int) -> None:
     name = namespace()
     urls = (f"redis://127.0.0.1:{port}/0", f"redis://127.0.0.1:{port}/1", f"redis://127.0.0.1:{port}?db=2")
-    servers = [RedisServer(url, 1.0) for url in urls]
+    servers = [RedisServer(url, 5.0) for url in urls]
     channels = [Keys(name, server.database).news for server in servers]
     assert len(set(channels)) == 3
     heard = servers[1].listen(channels[1])
@@ -71,7 +73,7 @@ async def test_what_is_wrong_is_told_without_the_password(port: int) -> None:
         (f"redis://127.0.0.1:{port}/99", "DB index is out of range"),
         ("redis://:hidden-word@127.0.0.1:1/0", "127.0.0.1"),
     ):
-        server = RedisServer(address, 1.0)
+        server = RedisServer(address, 5.0)
         with pytest.raises(ServerAway) as wrong:
             await server.get("key")
         assert words in str(wrong.value)
