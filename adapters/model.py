@@ -136,6 +136,11 @@ class Items(Sequence[Item]):
         self.is_complete = is_complete
         self._read = read
 
+    @property
+    def unsuccessful(self) -> Iterator[ItemHead]:
+        """The heads of all items but those that succeeded."""
+        return (head for head in self.heads if head.status is not ItemStatus.SUCCEEDED)
+
     def __len__(self) -> int:
         return len(self.heads)
 

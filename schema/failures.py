@@ -55,8 +55,11 @@ def failures(of: tuple[model.Failure, ...]) -> list[Failure]:
 
 
 def failure_groups(items: model.Items) -> list[FailureGroup]:
-    """The failures of a batch by reason, most frequent first; an item counts once per reason."""
-    counted = Counter(reason for head in items.heads for reason in dict.fromkeys(head.failures))
+    """The failures of a batch by reason, most frequent first; an item counts once per reason.
+
+    Reasons of an item that succeeded are remarks: they stay with the item.
+    """
+    counted = Counter(reason for head in items.unsuccessful for reason in dict.fromkeys(head.failures))
     ordered = sorted(counted.items(), key=lambda entry: -entry[1])
     return [
         FailureGroup(code=reason.code, message=reason.message, count=count, text=reason.explanation)

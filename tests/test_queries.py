@@ -142,6 +142,22 @@ async def test_a_cursor_is_taken_as_it_was_given_and_in_no_other_form(text: str)
         assert "errors" not in await run(w, query, after=cursor(1))
 
 
+async def test_a_remark_about_an_item_that_succeeded_is_no_failure_of_the_batch() -> None:
+    async with world() as w:
+        told = many("b", 2).json()
+        told["items"][1]["failureReasons"] = ["Fiyat hatalı", "Marka listede yok"]
+        w.marketplace.scripts["b"] = lambda *_: httpx.Response(200, json=told)
+        answer = await run(
+            w,
+            """{ trendyolBatch(id: "b") { failedCount failureSummary { message count }
+                items { nodes { failures { message } } } } }""",
+        )
+        batch = answer["data"]["trendyolBatch"]
+        assert batch["failedCount"] == 1
+        assert batch["failureSummary"] == [{"message": "Fiyat hatalı", "count": 1}]
+        assert len(batch["items"]["nodes"][1]["failures"]) == 2
+
+
 @pytest.mark.parametrize("search", ["kırmızı", "KIRMIZI", "kirmizi", "İSTANBUL", "istanbul", "Istanbul"])
 async def test_a_search_finds_either_turkish_i(search: str) -> None:
     async with world() as w:

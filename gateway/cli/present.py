@@ -94,7 +94,7 @@ def item(one: Item) -> dict[str, Any]:
 
 def failure_summary(snapshot: Snapshot) -> list[dict[str, Any]]:
     """The failures by reason, most frequent first; an item counts once for each of its reasons."""
-    counted = Counter(failure for head in snapshot.items.heads for failure in dict.fromkeys(head.failures))
+    counted = Counter(failure for head in snapshot.items.unsuccessful for failure in dict.fromkeys(head.failures))
     return [{**_failure(failure), "count": count} for failure, count in counted.most_common()]
 
 
