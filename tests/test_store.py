@@ -54,6 +54,15 @@ async def test_results_and_watches_survive_a_restart(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o077 == 0
 
 
+async def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.db", StoreLimits())
+    await store.open()
+    await put(store, "k", b"value", NOW)
+    modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
+    await store.aclose()
+    assert modes == {"s.db": 0, "s.db-wal": 0, "s.db-shm": 0}
+
+
 async def test_old_and_many_results_make_room(tmp_path: Path) -> None:
     store = Store(tmp_path / "s.db", StoreLimits(max_age=3600, max_bytes=65536))
     await store.open()

@@ -84,6 +84,7 @@ class Store:
         """Open or create the file. A file that cannot be used is reported once, in words that say what to do."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
             self._db = await self._connect()
         except (OSError, sqlite3.Error) as error:
             await self._give_up("open", error)
