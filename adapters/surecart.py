@@ -378,11 +378,15 @@ def _reasons(stands: Status, answered: int | None, body: Raw | None) -> tuple[Fa
 
 
 def _details(members: Mapping[str, Raw]) -> tuple[Failure, ...]:
-    """`validation_errors` is an array in one documented sample and an object in another [errors]."""
+    """`validation_errors` is an array in one documented sample and an object, by field, in another [errors]."""
     piece = members.get("validation_errors")
-    pieces = decoding.elements(piece)
-    found = pieces if pieces is not None else decoding.members(piece).values()
-    return tuple(reason for part in found for reason in failures(part))
+    listed = tuple(reason for part in decoding.elements(piece) or () for reason in failures(part))
+    named = decoding.members(piece).items()
+    return listed or tuple(_of_field(name, reason) for name, part in named for reason in failures(part))
+
+
+def _of_field(name: str, reason: Failure) -> Failure:
+    return reason._replace(message=f"{name}: {reason.message}") if reason.message else reason
 
 
 def _item(index: int, head: ItemHead) -> Item:

@@ -253,7 +253,7 @@ def test_an_operation_succeeds_only_when_completed_with_2xx(
             [("x", "Bad"), ("x.name", "No name")],
         ),
         ({"message": "Bad", "validation_errors": {}}, [(None, "Bad")]),
-        ({"message": "Bad", "validation_errors": {"name": ["is blank"]}}, [(None, "Bad"), (None, "is blank")]),
+        ({"message": "Bad", "validation_errors": {"name": ["is blank"]}}, [(None, "Bad"), (None, "name: is blank")]),
         ({}, [("HTTP 422", None)]),
         (None, [("HTTP 422", None)]),
         ("Unprocessable", [("HTTP 422", "Unprocessable")]),
