@@ -19,6 +19,11 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REF = BatchRef("trendyol", "shop", "b-1")
 
 
+def modes(folder: Path) -> dict[str, int]:
+    """What others may do with the files of a folder."""
+    return {path.name: path.stat().st_mode & 0o077 for path in folder.iterdir()}
+
+
 async def put(store: Store, key: str, value: bytes, at: datetime) -> None:
     changes = Changes()
     changes.keep(key, value, at)
@@ -58,9 +63,9 @@ async def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     store = Store(tmp_path / "s.db", StoreLimits())
     await store.open()
     await put(store, "k", b"value", NOW)
-    modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
+    open_to_others = modes(tmp_path)
     await store.aclose()
-    assert modes == {"s.db": 0, "s.db-wal": 0, "s.db-shm": 0}
+    assert open_to_others == {"s.db": 0, "s.db-wal": 0, "s.db-shm": 0}
 
 
 async def test_old_and_many_results_make_room(tmp_path: Path) -> None:
