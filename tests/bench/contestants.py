@@ -14,8 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from tests.bench.machine import ROOT, SERVER_CORE, Absent, free_port, running, wait_until_up
+from tests.bench.machine import ROOT, SERVER_CORE, Absent, running, wait_until_up
 from tests.bench.questions import MIRRORED, OURS, Questions
+from tests.demo_gateway import free_port
 
 _TOKEN: Final = "bgw_of-the-bench"
 HEADERS: Final[Mapping[str, str]] = {

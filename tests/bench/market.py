@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.bench.machine import CLIENT_CORE, free_port, running, wait_until_up
+from tests.bench.machine import CLIENT_CORE, running, wait_until_up
+from tests.demo_gateway import free_port
 
 
 @dataclass(frozen=True, slots=True)
