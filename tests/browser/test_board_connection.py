@@ -71,6 +71,8 @@ def test_a_token_is_asked_for_and_kept_for_the_session(page: Page, guarded: Guar
     sign_in(page, "wrong")
     dialog = page.get_by_role("dialog", name="A token, please")
     dialog.get_by_text("The token was refused.").wait_for()
+    sign_in(page, "şifre")  # no header can carry it
+    assert dialog.get_by_label("Token").evaluate("(field) => field.validity.patternMismatch")
     with page.expect_websocket() as opened:
         sign_in(page, TOKEN)
     wait_for_end(page, key)

@@ -218,6 +218,32 @@ def test_failures_have_reasons_items_and_a_file(visit: Visit, ended: str) -> Non
     assert sorted(messages.values(), reverse=True) == counts
 
 
+def test_there_is_no_file_where_items_are_missing(visit: Visit, ended: str) -> None:
+    """Else whoever corrects and sends again would leave them out."""
+
+    def without_items(route: Route) -> None:
+        asked = route.request.post_data_json
+        if ended.endswith(asked["variables"].get("ref", {}).get("id", "-")):
+            error = {"message": "Nobody knows it any more.", "path": ["batch"], "extensions": {"code": "EXPIRED"}}
+            route.fulfill(json={"data": {"batch": None}, "errors": [error]})
+        else:
+            route.continue_()
+
+    page = visit.page
+    other = f"mircate:{new_id('partly-failed')}"
+    open_board(page, visit.gateway, other, ended)
+    wait_for_end(page, other, ended)
+    files: list[str] = []
+    page.on("download", lambda download: files.append(download.suggested_filename))
+    page.route("**/graphql", without_items)
+    page.get_by_role("button", name="Failed items (CSV)").click()
+    page.get_by_text(f"The items could not be read: {ended}: Nobody knows it any more.").wait_for()
+    assert files == []
+    page.unroute("**/graphql")
+    with page.expect_download():
+        page.get_by_role("button", name="The items could not be read").click()
+
+
 def test_reasons_without_words_are_told_apart_by_their_explanation(visit: Visit) -> None:
     open_board(visit.page, visit.gateway)
     took_long = {"code": None, "message": None, "en": "It took too long."}

@@ -47,8 +47,11 @@ export class Api {
       this.session.refuse(refused.message, token);
       throw new Unauthorized(refused.message);
     }
-    if (!answer?.data) throw Refused.of(answer?.errors ?? [{ message: `HTTP ${response.status}` }]);
-    return answer.data;
+    const { data, errors } = answer ?? {};
+    // an error in place of what was asked for is no answer: nothing would look like nothing to tell
+    const isMissing = !data || (errors?.length > 0 && Object.values(data).includes(null));
+    if (isMissing) throw Refused.of(errors ?? [{ message: `HTTP ${response.status}` }]);
+    return data;
   }
 
   async #post(body) {

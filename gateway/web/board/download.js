@@ -5,9 +5,12 @@ import { SUBMITTED_ITEMS } from './documents.js';
 import { h } from './dom.js';
 import { failedItems } from './failed.js';
 import { delimiter } from './formats.js';
-import { typed } from './refs.js';
+import { typed, written } from './refs.js';
 
-/** Collects the failed items of these entries and hands them to the browser; returns how many there are. */
+/**
+ * Collects the failed items of these entries and hands them to the browser; returns how many there are. There is no file
+ * where those of one cannot be read.
+ */
 export async function downloadFailed(api, entries, progress) {
   const rows = [];
   for (const { ref } of entries) {
@@ -15,6 +18,8 @@ export async function downloadFailed(api, entries, progress) {
     const { account, items } = await failedItems(api, SUBMITTED_ITEMS, ref, {
       parse: parseExactly,
       progress: (count) => progress?.(before + count),
+    }).catch((error) => {
+      throw new Error(`${written(ref)}: ${error.message}`);
     });
     rows.push(...items.map((item) => ({ source: typed(ref.source), account, id: ref.id, item })));
   }
