@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import redis
 
+from adapters.clock import SystemClock
 from gateway.core.cluster.keys import Keys
+from gateway.core.cluster.link import Link
 from gateway.core.cluster.membership import KNOCK
 from gateway.core.cluster.redis import RedisServer
 from gateway.core.cluster.server import ServerAway
@@ -65,6 +67,23 @@ async def test_databases_of_one_server_do_not_hear_of_each_other(port: int) -> N
     await heard.aclose()
     for server in servers:
         await server.aclose()
+
+
+async def test_a_right_that_is_missing_is_told_once(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    keys = Keys("allowed")
+    with admin(port) as operator:
+        operator.acl_setuser("deaf", enabled=True, nopass=True, keys=["allowed:*"], categories=["+@all"], reset=True)
+    link = Link(RedisServer(f"redis://deaf:any@127.0.0.1:{port}/0", 5.0), SystemClock())
+    link.found()
+    for _ in range(3):
+        assert await link.get("allowed:key") is None
+        with pytest.raises(ServerAway, match="NoPermission"):
+            await link.publish(keys.news, b"news")
+        with pytest.raises(ServerAway, match="NoPermission"):
+            await anext(link.listen(keys.news))
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["cluster.refused"]
+    assert link.is_up
+    await link.aclose()
 
 
 async def test_what_is_wrong_is_told_without_the_password(port: int) -> None:

@@ -9,11 +9,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
 from adapters.clock import Clock
 from adapters.deadline import within
-from gateway.core.cluster.server import Script, Server, ServerAway, Value
+from gateway.core.cluster.server import Script, Server, ServerAway, ServerRefuses, Value
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Link:
         self._samples: deque[_Sample] = deque(maxlen=_SAMPLES)
         self._since = clock.monotonic()
         self._is_told = False
+        self._refusals: set[str] = set()
         self.is_up = False
         """False until the server was reached, and while it is lost."""
         self.commands = 0
@@ -60,9 +62,15 @@ class Link:
         """Tell all who listen. Raises `ServerAway`."""
         await self._in_turn(self._server.publish, channel, message)
 
-    def listen(self, channel: str) -> AsyncGenerator[bytes | None]:
+    async def listen(self, channel: str) -> AsyncGenerator[bytes | None]:
         """What is told from now on. Ends in `ServerAway`."""
-        return self._server.listen(channel)
+        async with aclosing(self._server.listen(channel)) as news:
+            try:
+                async for message in news:
+                    yield message
+            except ServerRefuses as error:
+                self._tell(error)
+                raise
 
     async def probe(self, script: Script, keys: Sequence[str], *values: Value) -> Any:
         """The same as `run`, also while the server is lost; the first value returned is the server's time (ms)."""
@@ -117,12 +125,21 @@ class Link:
         try:
             told = await answer
         except ServerAway as error:
+            if isinstance(error, ServerRefuses):
+                self._tell(error)
             self._failures += 1
             if self._failures >= _PATIENCE:
                 self.lose(error)
             raise
         self._failures = 0
         return told
+
+    def _tell(self, error: ServerRefuses) -> None:
+        """Log it, each refusal once: a right that is missing may be for one kind of call, and the others go on."""
+        kind = str(error).partition(":")[0]
+        if kind not in self._refusals:
+            self._refusals.add(kind)
+            log.warning("cluster.refused", extra={"fields": {"reason": str(error)}})
 
     def lose(self, error: ServerAway) -> None:
         """The server is not to be used until it is found again."""

@@ -11,10 +11,10 @@ from aiocache.serializers import NullSerializer  # pyright: ignore[reportMissing
 from redis.asyncio.connection import BlockingConnectionPool, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
-from gateway.core.cluster.server import TIME, Script, ServerAway, Value
+from gateway.core.cluster.server import TIME, Script, ServerAway, ServerRefuses, Value
 
 _CONNECTIONS: Final = 16
 _PAUSE: Final = 1.0
@@ -104,4 +104,5 @@ class RedisServer:
         except (RedisError, OSError, TimeoutError) as error:
             words = str(error)[:160]  # of the server, or where it was looked for and what was wrong: no password
             name = type(error).__name__
-            raise ServerAway(f"{name}: {words}" if words else name) from error
+            kind = ServerRefuses if isinstance(error, ResponseError) else ServerAway
+            raise kind(f"{name}: {words}" if words else name) from error

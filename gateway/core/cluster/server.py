@@ -22,6 +22,10 @@ class ServerAway(Exception):
     """The server did not answer, or not as a server should. The text says how, without secrets."""
 
 
+class ServerRefuses(ServerAway):
+    """The server has answered, and does not do it: it lacks a right or room, or takes no writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """A piece of Lua; `now()` is at hand in it."""
