@@ -14,12 +14,10 @@ import asyncio
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import aclosing
 from functools import partial
 
 from adapters.clock import Clock
-from adapters.deadline import within
-from adapters.errors import BatchError, RateLimited, UpstreamTimeout
+from adapters.errors import BatchError, RateLimited
 from adapters.http import Priority
 from adapters.model import BatchRef
 from adapters.registry import ADAPTERS
@@ -33,14 +31,11 @@ from gateway.core.quiet import Quiet
 from gateway.core.state import Reading, State
 from gateway.core.subscription import Subscription
 from gateway.core.updates import Detail, first_and_last, refused
+from gateway.core.waiting import Waiting
 from gateway.core.watched import Watch, WatchLimits
 
 _SAME_TIME = 1.0
 """Seconds by which two processes may differ on when a watch began."""
-_FIRST_LOOK = 1.0
-"""Seconds that a wait gives a batch of which nothing is known, however short it is."""
-_LAST_WORDS = 0.1
-"""Seconds more for it than the wait's own: who refuses at once has better words than "not yet"."""
 _SLACK = 1_000
 """Deadlines of watches that have ended, kept before they are swept out."""
 
@@ -67,6 +62,7 @@ class Watches:
         self._observer = observer
         self._watches: dict[BatchRef, Watch] = {}
         self._quiet = Quiet(self._watches)
+        self._waiting = Waiting(batches, clock, self.subscribe, self.latest)
         self._pollers: dict[str, Poller] = {}
         self._deadlines: list[tuple[float, BatchRef]] = []
         self._alarm = Alarm(clock)
@@ -104,52 +100,16 @@ class Watches:
         return subscription
 
     async def wait(self, refs: Sequence[BatchRef], timeout: float, *, until_all: bool) -> dict[BatchRef, Look]:  # noqa: ASYNC109
-        """The latest of the batches when all (or any) of them are terminal, or at the timeout (seconds).
+        """The latest of the batches when all (or any) of them are terminal, or at the timeout (seconds)."""
+        return await self._waiting.wait(refs, timeout, until_all=until_all)
 
-        One that was never read is given a moment where the wait was shorter than that.
-        """
-        looks: dict[BatchRef, Look] = {}
-        soonest = self._clock.monotonic() + _FIRST_LOOK
-        if refs:
-            done = asyncio.ensure_future(self._collect(refs, looks, until_all=until_all))
-            alarm = asyncio.ensure_future(self._clock.sleep(timeout))
-            try:
-                await asyncio.wait({done, alarm}, return_when=asyncio.FIRST_COMPLETED)
-                if done.done():
-                    done.result()
-            finally:
-                for task in (done, alarm):
-                    task.cancel()
-                await asyncio.gather(done, alarm, return_exceptions=True)
-        missing = [ref for ref in refs if ref not in looks]
-        left = max(_LAST_WORDS, soonest - self._clock.monotonic())
-        looked = await asyncio.gather(*(self._look(ref, left) for ref in missing))
-        return looks | dict(zip(missing, looked, strict=True))
-
-    async def _collect(self, refs: Sequence[BatchRef], looks: dict[BatchRef, Look], *, until_all: bool) -> None:
-        async with aclosing(await self.subscribe(refs, Detail.STATUS)) as updates:
-            try:
-                async for update in updates:
-                    if update.is_final:
-                        looks[update.ref] = Look(update.reading, update.error)
-                        if not until_all:
-                            return
-            finally:
-                # what was read since the last update may be newer than it, though its status is the same
-                watches = [self._watches[ref] for ref in refs if ref not in looks and ref in self._watches]
-                looks.update((watch.ref, look) for watch in watches if (look := _look_of(watch)) is not None)
-
-    async def _look(self, ref: BatchRef, seconds: float) -> Look:
-        try:
-            with within(self._clock, seconds):
-                return await self._batches.look(ref)
-        except TimeoutError:
-            known = self._batches.at_hand(ref)
-            return Look(None, self._late(ref)) if known is None else Look(Reading(known))
-
-    def _late(self, ref: BatchRef) -> UpstreamTimeout:
-        title = ADAPTERS[self._batches.accounts[ref.account].marketplace].title
-        return UpstreamTimeout(f"{title} has not answered yet: ask again in a moment.")
+    def latest(self, ref: BatchRef) -> Look | None:
+        """What the watch of a batch knows; None where there is no watch, or it was never answered."""
+        watch = self._watches.get(ref)
+        if watch is None or (watch.state is None and watch.failure is None):
+            return None
+        reading = None if watch.state is None else Reading(watch.state, is_stale=watch.failure is not None)
+        return Look(reading, watch.failure)
 
     def count(self, account: str | None = None) -> int:
         """How many batches are being watched, of one account or of all."""
@@ -336,14 +296,6 @@ class Watches:
             self._reaper.cancel()
             await asyncio.gather(self._reaper, return_exceptions=True)
         await asyncio.gather(*(poller.aclose() for poller in self._pollers.values()))
-
-
-def _look_of(watch: Watch) -> Look | None:
-    """What a watch knows, None before it was answered for the first time."""
-    state, failure = watch.state, watch.failure
-    if state is None:
-        return None if failure is None else Look(None, failure)
-    return Look(Reading(state, is_stale=failure is not None), failure)
 
 
 def _too_many(most: int) -> RateLimited:
