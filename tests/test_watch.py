@@ -176,6 +176,21 @@ async def test_an_account_that_is_gone_after_a_restart_is_not_watched(tmp_path: 
         assert w.watches.count() == 0
 
 
+async def test_a_resumed_watch_outlives_a_moment_in_which_nobody_knows_its_batch(tmp_path: Path) -> None:
+    marketplace = Marketplace(VirtualClock())
+    marketplace.scripts["b"] = lambda now, _: httpx.Response(404) if 500 < now < 520 else ends_at(560, "b")(now, 0)
+    async with world(store=tmp_path / "s.db", marketplace=marketplace) as w:
+        reader = await watch(w, "b")
+        await w.clock.advance(510)
+        await reader.leave()
+    async with world(store=tmp_path / "s.db", marketplace=marketplace) as w:
+        await w.clock.advance(5)
+        assert w.watches.count("shop") == 1
+        reader = await watch(w, "b")
+        await w.clock.advance(120)
+        assert reader.statuses[-1] is Status.COMPLETED
+
+
 async def test_the_quietest_without_subscribers_makes_room() -> None:
     async with world(watch=WatchLimits(max=2)) as w:
         for name in ("a", "b", "c"):

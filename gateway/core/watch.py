@@ -145,6 +145,7 @@ class Watches:
 
     def _begin(self, ref: BatchRef, born: float, known: State | None) -> Watch:
         watch = Watch(ref, born, self._deadline(ref, born), self._limits)
+        watch.last_seen = self._clock.monotonic()
         if known is not None:
             watch.tell(known)
         self._watches[ref] = watch

@@ -62,6 +62,8 @@ class Watch:
     last_change: float = 0.0
     is_held: bool = False
     """True while it is this process that asks for it."""
+    last_seen: float = 0.0
+    """When it was last read, or at least followed from: the grace for a batch that is not found counts from then."""
     is_listed: bool = False
     """True while it is in the list of those without subscribers."""
     failure: BatchError | None = None
@@ -70,10 +72,9 @@ class Watch:
     _told: dict[ErrorCode, float] = field(default_factory=dict[ErrorCode, float])
     _refusals: int = 0
     _refused_since: float = 0.0
-    _last_seen: float = 0.0
 
     def __post_init__(self) -> None:
-        self.last_change = self._last_seen = self.born
+        self.last_change = self.last_seen = self.born
 
     @property
     def is_attended(self) -> bool:
@@ -99,7 +100,7 @@ class Watch:
         if self.state is None or state.version != self.state.version:
             self.last_change = state.checked
         self.state = state
-        self._last_seen = state.checked
+        self.last_seen = max(self.last_seen, state.checked)
         self._refusals = 0
         self.failure = None
         for channel in self.channels.values():
@@ -138,7 +139,7 @@ class Watch:
         if isinstance(error, Expired):
             return True
         if isinstance(error, NotFound):
-            return now - self._last_seen >= self.limits.grace
+            return now - self.last_seen >= self.limits.grace
         if not isinstance(error, REFUSALS):
             return False
         if self._refusals == 0:
