@@ -130,6 +130,7 @@ class Seen:
 
 async def play(seed: int) -> None:
     chance = random.Random(seed)
+    random.seed(seed)  # what the watches draw by themselves
     clock = VirtualClock()
     running = asyncio.all_tasks()
     chaos = Chaos(clock, chance)
