@@ -145,7 +145,18 @@ def test_get_of_accounts_that_are_not_there(run: Run, config: str) -> None:
     ran = run("get", "trendyol@nobody:1", "mircate@nobody:2", "mircate:3", "--config", config)
     assert (ran.status, ran.out) == (2, "")
     assert "trendyol@nobody:1: There is no Trendyol account" in ran.err
-    assert "mircate@nobody:2: There is no Mircate account" in ran.err
+    assert "mircate@nobody:2: There is no Mircate account of that name in the configuration: it has" in ran.err
+
+
+def test_get_names_the_accounts_that_are_there(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "gateway.toml"
+    row = '[[accounts]]\nname = "%s"\nmarketplace = "surecart"\ntoken = "t"\n'
+    path.write_text("".join(row % name for name in ("one", "two")), "utf-8")
+    ran = run("get", "surecart-batch:1", "surecart-batch@three:1", "mircate:1", "--config", str(path))
+    assert ran.status == 2
+    assert "surecart-batch:1: Several SureCart accounts would fit: write surecart-batch@ACCOUNT:ID" in ran.err
+    assert ran.err.count("one, two") == 2
+    assert "mircate:1: There is no Mircate account in the configuration" in ran.err
 
 
 def test_get_as_a_table(run: Run, config: str, ended: str) -> None:

@@ -70,10 +70,10 @@ class _Found(NamedTuple):
 
 
 async def _get(arguments: argparse.Namespace, settings: Settings) -> int:
+    asked = resolve(settings.accounts, arguments.refs)
+    if asked is None:
+        return Exit.USAGE
     async with open_core(direct(settings)) as core:
-        asked = resolve(core.batches, arguments.refs)
-        if asked is None:
-            return Exit.USAGE
         found = await asyncio.gather(*(_look(core, ref) for ref in asked))
         status = _write(arguments, found)
     return exits.worst([status, *map(_status, found)])

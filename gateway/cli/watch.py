@@ -76,12 +76,14 @@ async def _through_gateway(arguments: argparse.Namespace, asked: Sequence[Ref]) 
 
 
 async def _directly(arguments: argparse.Namespace, asked: Sequence[Ref], settings: Settings) -> int:
-    async with open_core(direct(settings)) as core:
-        full = resolve(core.batches, asked)
-        if full is None:
-            return Exit.USAGE
-        async with aclosing(await core.watches.subscribe(full, Detail.PROGRESS)) as updates:
-            return await _follow(_seen(updates), arguments)
+    full = resolve(settings.accounts, asked)
+    if full is None:
+        return Exit.USAGE
+    async with (
+        open_core(direct(settings)) as core,
+        aclosing(await core.watches.subscribe(full, Detail.PROGRESS)) as updates,
+    ):
+        return await _follow(_seen(updates), arguments)
 
 
 async def _seen(updates: AsyncIterator[Update]) -> AsyncGenerator[Seen, None]:
