@@ -14,7 +14,10 @@ import httpx
 import pytest
 
 from adapters.model import Status
+from gateway.core.cluster.believing import CONFIRM, PUT
 from gateway.core.cluster.heads import rank
+from gateway.core.cluster.membership import BEAT, CLAIM, INHERIT, RELEASE
+from gateway.core.cluster.spending import SPEND
 from gateway.core.updates import Update
 from tests.cluster_world import ClusterWorld, Replica, cluster_world
 from tests.core_world import Answer, body, ends_at, ref, trendyol_account
@@ -27,9 +30,10 @@ SLOW = range(100, 320)
 CALLS, SECONDS = 12, 4
 ENDS_WITHIN = 40.0
 FAULTS = (
-    *("stop", "cut", "lossy", "slow", "stall", "down", "forget"),
+    *("stop", "cut", "lossy", "deaf", "slow", "stall", "down", "full", "forget"),
     *("kill", "restart", "replace", "leave", "join", "join"),
 )
+UNHEARD = (BEAT, CLAIM, INHERIT, RELEASE, PUT, CONFIRM, SPEND)
 DEADLY = frozenset({"kill", "restart", "replace"})
 
 
@@ -99,6 +103,17 @@ class Trouble:
         replica.link.loss = self.rng.uniform(0.02, 0.3)
         await self.world.run(lasts)
         replica.link.loss = 0.0
+
+    async def deaf(self, replica: Replica, lasts: float) -> None:
+        """The answers to some of its requests are lost."""
+        replica.link.unheard = self.rng.choices(UNHEARD, k=self.rng.randint(1, 8))
+        await self.world.run(lasts)
+        replica.link.unheard = []
+
+    async def full(self, _: Replica, lasts: float) -> None:
+        self.world.valkey.takes_no_writes = True
+        await self.world.run(lasts * 4)
+        self.world.valkey.takes_no_writes = False
 
     async def slow(self, replica: Replica, lasts: float) -> None:
         replica.link.trip = 0.4
