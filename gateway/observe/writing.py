@@ -7,6 +7,7 @@ no loop runs, every line is written as it comes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from typing import Final, TextIO
@@ -59,4 +60,5 @@ class LineHandler(logging.Handler):
 
     def _write_later(self) -> None:
         self._is_waiting = False
-        self.flush()
+        with contextlib.suppress(OSError, ValueError):  # whoever read the log is gone, or the stream was closed
+            self.flush()
