@@ -27,6 +27,7 @@ class Counter:
         self.under_way = 0
         self.most = 0
         self.is_silent = False
+        self.now_ms = 1_000
 
     async def get(self, key: str) -> bytes | None:
         self.under_way += 1
@@ -40,7 +41,7 @@ class Counter:
         return key.encode()
 
     async def run(self, script: Script, keys: Sequence[str], values: Sequence[Value]) -> Any:
-        return [b"1000"]
+        return [b"%d" % self.now_ms]
 
     async def publish(self, channel: str, message: bytes) -> None:
         raise NotImplementedError
@@ -110,3 +111,14 @@ async def test_who_waits_for_a_turn_when_the_server_is_lost_waits_no_more(clock:
     assert all(isinstance(answer, ServerAway) for answer in answers)
     assert not link.is_up
     assert link.commands <= server.most + 1
+
+
+async def test_what_was_under_way_when_the_server_was_lost_is_no_younger_for_it(clock: VirtualClock) -> None:
+    server, link = linked(clock, takes=0.0)
+    await clock.advance(100)
+    for server.now_ms in (1_000_000, 5_000_000):  # the second time it is another server
+        await link.probe(KNOCK, [])
+        ago = link.from_server(server.now_ms - 10_000)
+        assert ago == pytest.approx(90, abs=0.01)
+        link.lose(ServerAway("gone"))
+        assert link.from_server(server.now_ms - 10_000) == ago

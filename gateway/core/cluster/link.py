@@ -77,6 +77,8 @@ class Link:
         began = self._clock.monotonic()
         answer = await self._count(self._server.run(script, keys, values))
         ended = self._clock.monotonic()
+        if not self.is_up:
+            self._samples.clear()  # it may be another server by now, with another clock
         self._samples.append(_Sample(ended - began, int(answer[0]) / 1000 - (began + ended) / 2))
         return answer
 
@@ -145,7 +147,6 @@ class Link:
         """The server is not to be used until it is found again."""
         if self.is_up:
             self.is_up = False
-            self._samples.clear()
             self._since = self._clock.monotonic()
         if not self._is_told:
             self._is_told = True
