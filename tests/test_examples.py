@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.browser.guarded import guarded_gateway
 from tests.demo_gateway import demo_gateway, free_port
 from tests.needs import need
 
@@ -80,6 +81,23 @@ def test_python(gateway: str, story: str, ends: int) -> None:
 def test_graphql_ws(gateway: str, story: str, ends: int) -> None:
     node_example("graphql-ws")
     follow(GRAPHQL_WS, gateway, story, ends)
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[str]:
+    with guarded_gateway() as gateway:
+        yield gateway.direct
+
+
+@pytest.mark.slow
+def test_graphql_ws_ends_where_the_token_is_refused(guarded: str) -> None:
+    node_example("graphql-ws")
+    run([*GRAPHQL_WS, guarded, "x"], expected=2)
+
+
+@pytest.mark.slow
+def test_apollo_ends_where_the_token_is_refused(apollo: None, guarded: str) -> None:
+    run([*APOLLO, guarded, "x"], expected=2)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import WebSocket from "ws";
 
 const [gateway = "http://127.0.0.1:8000", id = `partly-failed-${Date.now().toString(36)}`] = process.argv.slice(2);
 const token = process.env.BATCH_GATEWAY_TOKEN;
+const FORBIDDEN = 4403;
 
 const FOLLOW = `
   subscription Follow($refs: [BatchRef!]!) {
@@ -30,9 +31,14 @@ const client = createClient({
   webSocketImpl: WebSocket,
   // A function: it is asked again at every connection, so that a fresh token can be given.
   connectionParams: () => (token ? { token } : {}),
-  retryAttempts: 10,
-  // The first update after a reconnect is the current state, so that nothing is missed.
-  shouldRetry: () => true,
+  // The first update after a reconnect is the current state, so that nothing is missed. A token that was refused is
+  // refused again: only who can fetch a fresh one tries again then.
+  shouldRetry: ({ code }) => code !== FORBIDDEN,
+  on: {
+    closed: ({ code }) => {
+      if (code !== 1000 && code !== FORBIDDEN) console.error(`The connection is lost (${code}).`);
+    },
+  },
 });
 
 let last = null;

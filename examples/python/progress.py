@@ -95,5 +95,5 @@ if __name__ == "__main__":
     try:
         sys.exit(asyncio.run(follow(gateway, batch_id)))
     except TransportError as error:
-        print(f"{gateway}: {error}", file=sys.stderr)
+        print(f"{gateway}: {error.__cause__ or error}", file=sys.stderr)  # the cause has the gateway's own words
         sys.exit(2)

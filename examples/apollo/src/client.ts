@@ -18,7 +18,8 @@ export function connect(gateway: string, token: string | undefined) {
     url: `${gateway.replace(/^http/, "ws")}/graphql`,
     webSocketImpl: WebSocket,
     connectionParams: () => (token ? { token } : {}),
-    shouldRetry: () => true,
+    // 4403 is a refused token: only who can fetch a fresh one tries again then.
+    shouldRetry: (lost) => (lost as { code?: number }).code !== 4403,
   });
   const link = ApolloLink.split(
     ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
