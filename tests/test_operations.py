@@ -223,6 +223,22 @@ async def test_deliveries_let_others_have_their_turn() -> None:
     assert len(log) == 61
 
 
+class Broken:
+    def deliver(self) -> None:
+        raise ValueError("nobody foresaw this")
+
+
+async def test_a_delivery_that_fails_costs_the_others_nothing() -> None:
+    herald, log = Herald(), list[str]()
+    for called in (Broken(), Slow(herald, log), Broken(), Slow(herald, log)):
+        herald.call(called)
+    await asyncio.sleep(0)
+    assert len(log) == 2
+    herald.call(Slow(herald, log))
+    await asyncio.sleep(0)
+    assert len(log) == 3
+
+
 @pytest.mark.parametrize(("limits", "rounds"), [(TransportLimits(), 4), (TransportLimits(send_wait=0.4), 1)])
 async def test_quiet_sockets_are_looked_at_once_a_second_or_as_often_as_limits_need(
     limits: TransportLimits, rounds: int

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from typing import Final, Protocol
+
+_log: Final = logging.getLogger(__name__)
 
 _SLICE: Final = 0.01
 """Seconds of deliveries after which everything else has its turn."""
@@ -17,7 +20,7 @@ class Called(Protocol):
     """Somebody for whom something may have come."""
 
     def deliver(self) -> None:
-        """Must not raise, and must not wait."""
+        """Must not wait."""
         ...
 
 
@@ -38,8 +41,11 @@ class Herald:
     def _round(self) -> None:
         waiting, until = self._waiting, time.perf_counter() + _SLICE
         while waiting:
-            for _ in range(min(_EACH, len(waiting))):
-                waiting.popleft().deliver()
+            try:
+                for _ in range(min(_EACH, len(waiting))):
+                    waiting.popleft().deliver()
+            except Exception:  # noqa: BLE001  # one that fails costs the others nothing
+                _log.exception("stream.broke")
             if waiting and time.perf_counter() > until:
                 asyncio.get_running_loop().call_soon(self._round)
                 return
