@@ -122,3 +122,12 @@ async def test_what_was_under_way_when_the_server_was_lost_is_no_younger_for_it(
         assert ago == pytest.approx(90, abs=0.01)
         link.lose(ServerAway("gone"))
         assert link.from_server(server.now_ms - 10_000) == ago
+
+
+async def test_a_clock_that_is_set_counts_from_then_on(clock: VirtualClock) -> None:
+    server, link = linked(clock, takes=0.0)
+    await clock.advance(100)
+    for server.now_ms in (1_000_000, 1_030_000, 970_000):
+        await link.probe(KNOCK, [])
+        assert link.from_server(server.now_ms - 10_000) == pytest.approx(90, abs=0.01)
+        assert link.to_server(90, is_late=False) == pytest.approx(server.now_ms - 10_000, abs=10)

@@ -27,6 +27,8 @@ _TURN: Final = 2.0
 _SAMPLES: Final = 32
 _GRAIN: Final = 0.001
 """Seconds: what the server's clock tells is cut off to milliseconds."""
+_DRIFT: Final = 0.1
+"""Seconds by which two clocks may part without either having been set."""
 
 
 class _Sample(NamedTuple):
@@ -77,10 +79,15 @@ class Link:
         began = self._clock.monotonic()
         answer = await self._count(self._server.run(script, keys, values))
         ended = self._clock.monotonic()
-        if not self.is_up:
-            self._samples.clear()  # it may be another server by now, with another clock
-        self._samples.append(_Sample(ended - began, int(answer[0]) / 1000 - (began + ended) / 2))
+        sample = _Sample(ended - began, int(answer[0]) / 1000 - (began + ended) / 2)
+        if not self.is_up or self._has_jumped(sample):
+            self._samples.clear()  # another server by now, perhaps, or a clock that was set
+        self._samples.append(sample)
         return answer
+
+    def _has_jumped(self, sample: _Sample) -> bool:
+        best = min(self._samples, default=sample)
+        return abs(sample.offset - best.offset) > (sample.trip + best.trip) / 2 + _DRIFT
 
     def found(self) -> None:
         """The server may be used by all again."""
