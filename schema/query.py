@@ -59,7 +59,7 @@ class BatchQuery:
         if look.reading is not None:
             return view(look.reading)
         assert look.error is not None  # noqa: S101 - a look has at least one of the two
-        raise look.error
+        raise look.error.with_traceback(None)
 
     @strawberry.field(description="The same for many: when ALL (or ANY) are terminal, or at the timeout")
     async def await_batches(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import traceback
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from gateway.engine.request import OperationRequest
 from schema.context import Context, QueryLimits
 from schema.items import cursor
 from schema.root import build_schema
-from tests.core_world import World, body, ends_at, trendyol_account, world
+from tests.core_world import World, body, ends_at, ref, trendyol_account, world
 
 pytestmark = pytest.mark.anyio
 ENGINE = Engine(build_schema())
@@ -218,6 +219,21 @@ async def test_a_last_known_state_stands_beside_a_failure() -> None:
         assert second["error"] == {"code": "UPSTREAM_UNAVAILABLE", "isRetryable": True}
         assert second["batch"]["isStale"]
         assert second["batch"]["fetchedAt"] == first["batch"]["fetchedAt"]
+
+
+async def test_a_failure_that_lasts_holds_nothing_of_those_who_were_told() -> None:
+    async with world() as w:
+        w.marketplace.scripts["b"] = lambda *_: httpx.Response(400, headers={"retry-after": "1000"})
+        lengths: list[int] = []
+        for _ in range(4):
+            answer = await run(w, '{ awaitBatch(ref: {source: TRENDYOL, id: "b"}, timeout: 0.1) { __typename } }')
+            assert code_of(answer) == "REJECTED_UPSTREAM"
+            look = w.watches.latest(ref("b"))
+            assert look is not None
+            assert look.error is not None
+            lengths.append(len(traceback.extract_tb(look.error.__traceback__)))
+        assert w.marketplace.calls["b"] == 1
+        assert lengths == lengths[:1] * 4
 
 
 async def test_a_global_id_leads_back_to_its_batch() -> None:

@@ -114,7 +114,7 @@ class Watch:
 
     def tell_failure(self, error: BatchError, now: float, *, is_final: bool) -> None:
         """Tell the streams of a failure, of each kind once in a while, and of the final one in any case."""
-        self.failure = error
+        self.failure = error.with_traceback(None)  # it may stay for hours, and would hold all that its calls held
         last = self._told.get(error.code)
         if is_final or last is None or now - last >= self.limits.error_interval:
             self._told[error.code] = now
