@@ -299,7 +299,7 @@ def _terminated(streams_each: int) -> float:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=60)
         took = time.monotonic() - started
-        assert process.returncode == -signal.SIGTERM
+        assert process.returncode == 0
         assert b"Traceback" not in errors, errors.decode()[-2000:]
         assert b'{"data":{"later":"later"}}' in read_all(query)
     return took
