@@ -143,7 +143,7 @@ export function stateWords(entry, language) {
 }
 
 /** Numbers of items, as far as the marketplace tells them. */
-export function countParts(batch, language) {
+function countParts(batch, language) {
   const told = [
     ['succeeded', batch.succeededCount],
     ['failed', batch.failedCount],

@@ -26,7 +26,7 @@ export const FILTERS = {
   ended: (entry) => entry.isFinal,
 };
 
-export function hasTrouble({ batch, error }) {
+function hasTrouble({ batch, error }) {
   if (error) return true;
   return Boolean(batch) && (batch.failedCount > 0 || ['FAILED', 'TIMED_OUT', 'CANCELLED'].includes(batch.status));
 }
