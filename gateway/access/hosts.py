@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Final
 
-_NEVER_PUBLIC: Final = frozenset(("localhost", "local", "test", "internal", "invalid", "example", "home.arpa"))
+_NEVER_PUBLIC: Final = (".localhost", ".local", ".test", ".internal", ".invalid", ".example", ".home.arpa")
 """Endings that nobody can register (RFC 6761, RFC 6762, RFC 8375 and ICANN's reservation of .internal)."""
 
 
@@ -23,7 +23,7 @@ def is_local_name(headers: Mapping[bytes, bytes]) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        return name.rpartition(".")[2] in _NEVER_PUBLIC or name.endswith(".home.arpa")
+        return name.endswith(_NEVER_PUBLIC)
     return True
 
 
