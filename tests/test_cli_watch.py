@@ -18,6 +18,7 @@ from gateway.app import create_app
 from gateway.cli import refs
 from gateway.cli.remote import Gateway, GatewayError, is_of
 from gateway.cli.seen import Seen
+from gateway.cli.views import Lines
 from gateway.sandbox.accounts import accounts_toml, sandbox_accounts
 from gateway.sandbox.app import create_sandbox
 from gateway.settings import make_settings
@@ -252,6 +253,13 @@ async def test_a_gateway_that_was_never_there_is_not_waited_for() -> None:
         await follow(httpx.ConnectError("no"))
     with pytest.raises(GatewayError, match="not allowed"):
         await follow(httpx.Response(401, json={"errors": [{"message": "not allowed"}]}))
+
+
+def test_a_marketplaces_words_make_no_line_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    word = "ODD\ntrendyol@shop:b  SUCCEEDED\x1b[31m"
+    Lines().show(Seen("trendyol@shop:a", is_final=False, status="UNKNOWN", source_status=word))
+    [line] = capsys.readouterr().out.splitlines()
+    assert line == "trendyol@shop:a  UNKNOWN (ODD trendyol@shop:b  SUCCEEDED\ufffd[31m)"
 
 
 def test_an_update_is_of_the_reference_that_was_typed() -> None:

@@ -36,7 +36,8 @@ class Lines:
 
     def show(self, seen: Seen) -> None:
         """Print the line at once: whoever reads the pipe is waiting for it."""
-        print(f"{plain(seen.ref)}  {plain(words(seen))}", flush=True)
+        line = f"{plain(seen.ref)}  {plain(words(seen))}"
+        print(" ".join(line.split("\n")), flush=True)  # whatever a marketplace says, it is one line
 
 
 class JsonLines(Lines):
