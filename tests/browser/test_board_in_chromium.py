@@ -323,8 +323,11 @@ def test_it_speaks_turkish_and_english(browser: Browser, gateway: str) -> None:
     assert re.search(r"\d\d:\d\d:\d\d GMT\+3", drawer.inner_text())
     page.keyboard.press("Escape")
     assert page.evaluate("document.documentElement.lang") == "tr"
+    named = "() => [...document.querySelectorAll('[aria-label]')].map((one) => one.ariaLabel).join()"
+    assert "Sayfa" in page.evaluate(named)
     page.get_by_label("Dil").select_option("en")
     assert page.title() == "Board · batch-gateway"
+    assert "NaN" not in page.evaluate(named)
     assert page.evaluate("document.documentElement.lang") == "en"
     card(page, key).get_by_text("Approve or decline").wait_for()
     page.reload()

@@ -63,6 +63,28 @@ def test_modules_are_loaded_from_beside_them() -> None:
             assert (path.parent / name).is_file(), f"{path.name} imports {name}"
 
 
+def test_no_name_stands_twice_among_the_words() -> None:
+    """The second would take the place of the first without a word."""
+    tables = sorted((BOARD / "words").glob("*.js"))
+    assert len(tables) >= 2
+    for path in tables:
+        places: list[str] = []
+        seen: set[tuple[str, ...]] = set()
+        for indent, name in re.findall(r"^( +)(\w+):", path.read_text(encoding="utf-8"), re.MULTILINE):
+            place = (*places[: len(indent) // 2 - 1], name)
+            assert place not in seen, f"{path.name}: {'.'.join(place)}"
+            seen.add(place)
+            places = list(place)
+
+
+def test_what_the_page_asks_for_is_there_without_further_facts() -> None:
+    named = set(re.findall(r'data-words(?:-label)?="([\w.]+)"', PAGE))
+    for path in (BOARD / "words").glob("*.js"):
+        text = path.read_text(encoding="utf-8")
+        for name in named:
+            assert re.search(rf"\b{name.rpartition('.')[2]}: *\n? *'", text), f"{path.name}: {name}"
+
+
 def test_what_it_asks_fits_the_schema() -> None:
     schema = build_schema((ROOT / "schema" / "schema.graphql").read_text(encoding="utf-8"))
     documents = re.findall(r"= `(.+?)`;", (BOARD / "documents.js").read_text(encoding="utf-8"), re.DOTALL)

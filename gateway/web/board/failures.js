@@ -123,7 +123,7 @@ class Group {
         { type: 'button', class: 'quiet', disabled: this.#page + by < 0 || this.#page + by >= pages, onclick: () => this.#turn(items, by) },
         words,
       );
-    const where = language.say('page', first + 1, Math.min(first + PAGE, items.length), items.length);
+    const where = language.say('pageOf', first + 1, Math.min(first + PAGE, items.length), items.length);
     return h('div', { class: 'pager' }, turn(-1, language.say('previous')), h('span', { role: 'status' }, where), turn(1, language.say('next')));
   }
 

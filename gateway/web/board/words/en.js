@@ -168,7 +168,7 @@ export default {
   noItems: (f, words) => `The items could not be read: ${words}`,
   loading: 'Loading…',
   columns: { index: 'No.', key: 'Item', title: 'Title' },
-  page: (f, first, last, all) => `${f.number(first)}–${f.number(last)} of ${f.number(all)}`,
+  pageOf: (f, first, last, all) => `${f.number(first)}–${f.number(last)} of ${f.number(all)}`,
   previous: 'Previous',
   next: 'Next',
 

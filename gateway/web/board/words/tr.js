@@ -165,7 +165,7 @@ export default {
   noItems: (f, words) => `Ürünler okunamadı: ${words}`,
   loading: 'Yükleniyor…',
   columns: { index: 'Sıra', key: 'Ürün', title: 'Başlık' },
-  page: (f, first, last, all) => `${f.number(first)}–${f.number(last)} / ${f.number(all)}`,
+  pageOf: (f, first, last, all) => `${f.number(first)}–${f.number(last)} / ${f.number(all)}`,
   previous: 'Önceki',
   next: 'Sonraki',
 
