@@ -325,6 +325,10 @@ def test_it_speaks_turkish_and_english(browser: Browser, gateway: str) -> None:
     assert page.evaluate("document.documentElement.lang") == "tr"
     named = "() => [...document.querySelectorAll('[aria-label]')].map((one) => one.ariaLabel).join()"
     assert "Sayfa" in page.evaluate(named)
+    gone = f"mircate@nobody:{new_id()}"
+    page.get_by_label("Toplu işlem numaraları").fill(gone)
+    page.keyboard.press("Enter")
+    page.locator("#announcer").get_by_text("Bu adda kullanabileceğiniz bir hesap yok.").wait_for(state="attached")
     page.get_by_label("Dil").select_option("en")
     assert page.title() == "Board · batch-gateway"
     assert "NaN" not in page.evaluate(named)

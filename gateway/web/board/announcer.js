@@ -25,8 +25,9 @@ export class Announcer {
     const hasEnded = entry.isFinal && !before.isFinal;
     const hasFailed = entry.error && entry.error.code !== before.error?.code;
     if (!hasEnded && !hasFailed) return;
-    const words = hasFailed ? entry.error.message : stateWords(entry, this.language);
-    this.say(`${entry.ref.id}: ${words}`);
+    const { error, ref } = entry;
+    const words = hasFailed ? this.language.sayOr(`errors.${error.code}`, error.message) : stateWords(entry, this.language);
+    this.say(`${ref.id}: ${words}`);
   }
 
   #speak() {
