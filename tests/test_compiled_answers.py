@@ -14,8 +14,6 @@ from typing import Any
 import httpx
 import pytest
 import strawberry
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from adapters.clock import Clock
 from adapters.http import Funnel
@@ -341,7 +339,8 @@ class Sequence:
 
     def __init__(self, runner: asyncio.Runner) -> None:
         self.run = runner.run
-        self.pools = pools_of(self.run(at_hand()).steadfast())
+        self.refs = self.run(at_hand()).steadfast()
+        self.pools = pools_of(self.refs)
         self.hits = 0
 
     def check(self, random: Random) -> None:
@@ -358,30 +357,31 @@ class Sequence:
                 text, variables = random.choice(drawn)
                 ways = [subject.ask, subject.ask_plainly]
                 random.shuffle(ways)
-                one, other = [steady(await way(text, **variables)) for way in ways]
+                before = self._read(context)
+                one = steady(await ways[0](text, **variables))
+                is_read_anew = self._read(context) != before
+                other = steady(await ways[1](text, **variables))
+                if one != other and is_read_anew:
+                    # one field took an old state, which another read anew: whoever asks again is shown that in both
+                    one = steady(await ways[0](text, **variables))
                 assert one == other, (text, variables)
                 await clock.advance(random.choice((0.0, 0.0, 0.0, 1.0, 3.0, 30.0, 400.0)))
             self.hits += subject.answers.hits
 
+    def _read(self, context: Context) -> list[object]:
+        states = [context.batches.at_hand(ref) for ref in self.refs]
+        return [state and state.fetched_at for state in states]
 
-def compare(examples: int) -> None:
-    @settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(random=st.randoms(use_true_random=False))
-    def all_answer_alike(random: Random) -> None:
-        sequence.check(random)
 
+def compare(sequences: int) -> None:
     logging.disable(logging.CRITICAL)
     try:
         with asyncio.Runner() as runner:
             sequence = Sequence(runner)
-            all_answer_alike()
-            assert sequence.hits > examples
+            for number in range(sequences):
+                # its number is the seed: the same in every run, whatever else is imported
+                sequence.check(Random(number))
+            assert sequence.hits > sequences
     finally:
         logging.disable(logging.NOTSET)
 
