@@ -54,12 +54,16 @@ class Edge:
     """What `ask` was sent so far, of its newest request."""
     pushes: bool = False
     """Whether sockets can be sent to without waiting."""
+    fault: Exception | None = None
+    """What goes wrong where an operation is given its context."""
 
     def __post_init__(self) -> None:
         engine = Engine(SCHEMA, self.documents, share=lambda context: context.world is self.world)
         self.endpoint = GraphQLEndpoint(engine, self._context, limits=self.limits, drain=self.drain, **self.options)
 
     def _context(self, client: object) -> EdgeContext:
+        if self.fault is not None:
+            raise self.fault
         context = EdgeContext(self.world, client)
         self.contexts.append(context)
         return context

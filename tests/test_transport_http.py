@@ -288,11 +288,7 @@ async def test_every_operation_has_a_context_of_its_own(edge: Edge) -> None:
 
 
 async def test_faults_of_the_gateway_are_500_with_an_id() -> None:
-    def broken(client: object) -> object:
-        raise ValueError("secret dsn")
-
-    edge = Edge()
-    edge.endpoint._http._context = broken
+    edge = Edge(fault=ValueError("secret dsn"))
     reply = await edge.post(HELLO)
     assert (reply.status, reply.code) == (500, "INTERNAL")
     assert b"secret" not in reply.body

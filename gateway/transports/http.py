@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from gateway.engine.engine import Engine
@@ -21,8 +21,7 @@ from gateway.transports.clients import (
     Credentials,
     Unauthorized,
 )
-from gateway.transports.live import Crowd, Ending, Live, Results
-from gateway.transports.multipart import Multipart
+from gateway.transports.live import Crowd, Ending
 from gateway.transports.negotiation import Media, acceptable, for_errors, for_results, plain
 from gateway.transports.origins import Origins
 from gateway.transports.query import HttpQuery
@@ -39,11 +38,9 @@ from gateway.transports.responses import (
     answer_errors,
     header_map,
 )
-from gateway.transports.sse import EventStream, is_finished
-from gateway.transports.streams import Framing, HttpStream
+from gateway.transports.sse import is_finished
+from gateway.transports.streaming import Streaming
 
-_FRAMINGS: Final[dict[Media, Framing]] = {Media.EVENTS: EventStream(), Media.MULTIPART: Multipart()}
-_STREAMS: Final = {Media.EVENTS: "sse", Media.MULTIPART: "multipart"}
 _ALLOW: Final[Header] = (b"allow", b"GET, POST")
 _RETRY: Final[Header] = (b"retry-after", b"1")
 _CLOSE: Final[Header] = (b"connection", b"close")
@@ -86,6 +83,7 @@ class HttpTransport:
         self._admit = admit
         self._caching = caching
         self._limits = crowd.limits
+        self._streaming = Streaming(engine, context, crowd)
         self.remember: Remember | None = None
         """Is told of the queries that were answered."""
 
@@ -96,7 +94,7 @@ class HttpTransport:
         live = HttpQuery(scope, receive, send, self._crowd.clock)
         stream = await self._while_alive(live, accepted, self._answer(scope, headers, accepted, live))
         if stream is not None:
-            await self._stream(scope, receive, send, *stream)
+            await self._streaming.run(scope, receive, send, *stream)
 
     async def handle_read(
         self, scope: Scope, receive: Receive, send: Send, client: Client, accepted: tuple[Media, ...], body: bytes
@@ -107,7 +105,7 @@ class HttpTransport:
         live.is_read = True
         stream = await self._while_alive(live, accepted, self._answer_read(scope, live, client, accepted, body))
         if stream is not None:
-            await self._stream(scope, receive, send, *stream)
+            await self._streaming.run(scope, receive, send, *stream)
 
     async def _while_alive(
         self, live: HttpQuery, accepted: tuple[Media, ...], answering: Coroutine[Any, Any, _Streaming | None]
@@ -269,53 +267,5 @@ class HttpTransport:
         elif live.ending in {Ending.EXPIRED, Ending.DRAIN} and not live.is_sending:
             await live.answer((_EXPIRED if live.ending is Ending.EXPIRED else _RESTART).answer(media))
 
-    async def _stream(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        media: Media,
-        prepared: Prepared | RequestError,
-        client: Client,
-    ) -> None:
-        crowd = self._crowd
-        live = HttpStream(scope, send, crowd.clock, client, _FRAMINGS[media])
-        if crowd.drain.has_begun:
-            await _refuse(live, 503, "SERVICE_RESTART", "The gateway restarts: subscribe again.")
-            return
-        if (full := crowd.streams.take(client.name)) is not None:
-            await _refuse(live, 429, "TOO_MANY_STREAMS", full)
-            return
-        crowd.enter(live)
-        name = _STREAMS[media]
-        crowd.observer.stream_began(name)
-        try:
-            source = self._source(prepared, client)
-            await live.run(source, receive, self._limits)
-        finally:
-            crowd.leave(live)
-            crowd.streams.give(client.name)
-            crowd.observer.stream_ended(name, live.why)
-
-    def _source(self, prepared: Prepared | RequestError, client: Client) -> Results:
-        if isinstance(prepared, RequestError):
-            return _failing(prepared)
-        self._crowd.observer.operation(prepared.kind)
-        try:
-            return self._engine.stream(prepared, self._context(client))
-        except Exception as error:  # noqa: BLE001  # the context's fault
-            return _failing(RequestError([unexpected(error)]))
-
     def _parting(self) -> tuple[Header, ...]:
         return (_CLOSE,) if self._crowd.drain.has_begun else ()
-
-
-async def _failing(error: RequestError) -> AsyncGenerator[bytes, None]:
-    """A stream that cannot start."""
-    raise error
-    yield b""
-
-
-async def _refuse(live: Live, status: int, code: str, message: str) -> None:
-    refusal = Refusal(status, code, message, [_RETRY])
-    await live.answer(refusal.answer(Media.JSON))
