@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -56,11 +56,13 @@ class Polls:
 
 
 @asynccontextmanager
-async def poller(most: int = 64) -> AsyncGenerator[tuple[Poller, Polls, VirtualClock]]:
+async def poller(
+    most: int = 64, closed: Callable[[], None] = lambda: None
+) -> AsyncGenerator[tuple[Poller, Polls, VirtualClock]]:
     clock = VirtualClock()
     polls = Polls(clock)
     turns: Turns[BatchRef] = Turns(PACE, random.Random(7))
-    made = Poller(turns, polls.poll, Gate(lambda: polls.is_open, polls.opened), clock, most)
+    made = Poller(turns, polls.poll, Gate(lambda: polls.is_open, polls.opened, closed), clock, most)
     try:
         yield made, polls, clock
     finally:
@@ -143,6 +145,20 @@ async def test_a_poll_that_breaks_is_logged_and_its_batch_asked_again(caplog: py
         polls.error = None
         await clock.advance(2.0)
         assert len(polls.asked) > 1
+    assert [record.message for record in caplog.records] == ["poller.poll_failed"]
+
+
+async def test_who_fails_to_hear_that_nobody_is_asked_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def closed() -> None:
+        raise LookupError("of somebody who was told")
+
+    async with poller(closed=closed) as (made, polls, clock):
+        polls.is_open = False
+        made.add(ref("a"), born=0.0, read=None, is_attended=True)
+        await clock.advance(1.0)
+        polls.is_open = True
+        await clock.advance(2.0)
+        assert polls.asked
     assert [record.message for record in caplog.records] == ["poller.poll_failed"]
 
 

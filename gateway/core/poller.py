@@ -102,7 +102,7 @@ class Poller:
         while len(self._polls) >= self._most:
             await asyncio.wait(self._polls.values(), return_when=asyncio.FIRST_COMPLETED)
         if not self._gate.is_open():
-            self._gate.closed()
+            self._tell_closed()
             await self._gate.opened()
         now = self._clock.monotonic()
         turn = self._turns.next(now, now + _TOGETHER)
@@ -112,6 +112,12 @@ class Poller:
         number = next(self._numbers)
         self._polls[number] = asyncio.get_running_loop().create_task(self._ask(turn.key, number))
         return True
+
+    def _tell_closed(self) -> None:
+        try:
+            self._gate.closed()
+        except Exception:  # whoever is told must not end the polling of all others
+            log.exception("poller.poll_failed")
 
     def told(self, state: State) -> None:
         """A batch was read, by this poller or by anybody's query."""
