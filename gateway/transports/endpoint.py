@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from typing import Final
 
 from adapters.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
@@ -20,8 +18,6 @@ from gateway.transports.origins import Origins
 from gateway.transports.repeated import Remember
 from gateway.transports.responses import Receive, Scope, Send
 from gateway.transports.websocket import WebSocketTransport
-
-_log: Final = logging.getLogger(__name__)
 
 
 class GraphQLEndpoint:
