@@ -130,6 +130,12 @@ class _Drawing:
             key = name
         else:
             key = self.random.choice(("a", "class", "_x", "self")) + str(len(self.meanings))
+            others = [
+                other for other in ("id", "items", "key", "label", "node", "status") if other not in self.meanings
+            ]
+            if others and self.chance(0.3):
+                # what other fields are called
+                key = self.random.choice(others)
         self.meanings[key] = meaning
         return name if key == name else f"{key}: {name}"
 
