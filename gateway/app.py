@@ -157,7 +157,16 @@ class Gateway:
         plans = Plans(schema, pieces=settings.speed.shared_bytes) if settings.speed.compiled else None
         answers = SharedAnswers(_scope, settings.speed.shared_bytes) if settings.speed.shared_bytes else None
         find, seek = entrance.documents, entrance.documents.seek
-        engine = Engine(schema, settings.documents, share=_scope, find=find, seek=seek, plans=plans, answers=answers)
+        engine = Engine(
+            schema,
+            settings.documents,
+            references=settings.queries.references,
+            share=_scope,
+            find=find,
+            seek=seek,
+            plans=plans,
+            answers=answers,
+        )
         endpoint = GraphQLEndpoint(
             engine,
             _context(core, settings),

@@ -13,7 +13,7 @@ from gateway.core.watch import Watches
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """How much one operation may ask for: references in one list, and seconds of an awaiting query."""
+    """How much one operation may ask for: references, and seconds of an awaiting query."""
 
     references: int = 200
     await_timeout: float = 300.0

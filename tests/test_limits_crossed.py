@@ -97,6 +97,7 @@ DOCUMENT_CASES = [
         "TOO_COSTLY",
     ),
     ("references", batches(5), "BAD_USER_INPUT"),
+    ("references of several fields", f"{{ a: {batches(3)[1:-1]} b: {batches(2)[1:-1]} }}", "BAD_USER_INPUT"),
 ]
 
 

@@ -21,6 +21,7 @@ from graphql.validation import (
 from gateway.engine.cost import CostReader
 from gateway.engine.errors import format_refusals
 from gateway.engine.operation import NO_VALUES, Operation, Prepared
+from gateway.engine.references import read_references
 from gateway.engine.request import RequestError, error_of
 from gateway.limits import DocumentLimits, exceeded
 
@@ -140,6 +141,7 @@ class Documents:
                 fragments=fragments,
                 details=details,
                 cost=costs.read(definition),
+                references=read_references(definition, fragments),
                 variables=tuple(v.variable.name.value for v in definition.variable_definitions or ()),
             )
             for definition in node.definitions

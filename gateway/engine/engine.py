@@ -53,7 +53,8 @@ class Engine:
     `share` says what a context may see: subscribers whose contexts give equal values are sent the same bytes for an
     event that carries a `share_key`. Without it every subscriber's updates are made for it alone.
     `find` puts the text into requests that name their document by other means; it raises `RequestError`, and
-    `UnknownDocument` for one that `seek` may bring.
+    `UnknownDocument` for one that `seek` may bring. `references` is how many batches all fields of an operation may
+    name together.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Engine:
         schema: strawberry.Schema,
         limits: DocumentLimits | None = None,
         *,
+        references: int | None = None,
         bounds: CacheBounds | None = None,
         share: Callable[[Any], Hashable] | None = None,
         plans: Plans | None = None,
@@ -79,6 +81,7 @@ class Engine:
         self._audiences: WeakValueDictionary[Hashable, Audience] = WeakValueDictionary()
         self._plans = plans
         self._answers = answers
+        self._references = references
         self._find = find
         self._seek = seek
 
@@ -98,7 +101,17 @@ class Engine:
             raise RequestError.of(
                 "TOO_COSTLY", f"The answer could hold more than {self.limits.cost} values: ask for fewer at a time."
             )
+        self._check_references(prepared)
         return prepared
+
+    def _check_references(self, prepared: Prepared) -> None:
+        """A single field's list is that field's own affair, which is told where it stands."""
+        most, named = self._references, prepared.operation.references
+        if most is not None and named.fields > 1 and named.of(prepared.values.coerced) > most:
+            raise RequestError.of(
+                BAD_USER_INPUT,
+                f"One request may name {most} batches at most, in all its fields together: ask for fewer at a time.",
+            )
 
     async def prepare_sought(self, request: OperationRequest, unknown: UnknownDocument) -> Prepared:
         """The same for a document that `prepare` did not know, once it was looked for. Raises `RequestError`."""

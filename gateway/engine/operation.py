@@ -12,6 +12,7 @@ from graphql.execution.values import VariableValues
 from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
 
 from gateway.engine.cost import Cost
+from gateway.engine.references import References
 
 NO_VALUES: Final = VariableValues({}, {})
 
@@ -30,6 +31,7 @@ class Operation:
     details: dict[str, FragmentDetails]
     """The fragments as the executor wants them."""
     cost: Cost
+    references: References
     variables: tuple[str, ...]
     """Names of the variables that it declares."""
     memo: dict[str, object] = field(default_factory=dict[str, object])
