@@ -18,24 +18,22 @@ def encoded(start: Callable[[], Any]) -> bytes | Awaitable[bytes]:
     """The encoded result of what `start` begins, at once where that is done. Fails only where the task is to end."""
     try:
         result = start()
-    except asyncio.CancelledError as error:
-        if is_asked_to_end():
-            raise
-        return _failure(error)
-    except Exception as error:  # noqa: BLE001  # whatever it is, the client is answered
-        return _failure(error)
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # whatever it is, the client is answered
+        return _answered(error)
     return _encoded(result) if isinstance(result, ExecutionResult) else _finish(result)
 
 
 async def _finish(executing: Awaitable[ExecutionResult]) -> bytes:
     try:
         return _encoded(await executing)
-    except asyncio.CancelledError as error:
-        if is_asked_to_end():
-            raise
-        return _failure(error)
-    except Exception as error:  # noqa: BLE001  # whatever it is, the client is answered
-        return _failure(error)
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # whatever it is, the client is answered
+        return _answered(error)
+
+
+def _answered(error: BaseException) -> bytes:
+    if isinstance(error, asyncio.CancelledError) and is_asked_to_end():
+        raise error
+    return _failure(error)
 
 
 def _encoded(result: ExecutionResult) -> bytes:
