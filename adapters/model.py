@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
@@ -136,10 +137,13 @@ class Items(Sequence[Item]):
         self.is_complete = is_complete
         self._read = read
 
-    @property
-    def unsuccessful(self) -> Iterator[ItemHead]:
-        """The heads of all items but those that succeeded."""
-        return (head for head in self.heads if head.status is not ItemStatus.SUCCEEDED)
+    def reasons(self) -> list[tuple[Failure, int]]:
+        """Why items failed, the most frequent first; an item counts once for each of its reasons.
+
+        Reasons of an item that succeeded are remarks: they stay with the item.
+        """
+        unsuccessful = (head for head in self.heads if head.status is not ItemStatus.SUCCEEDED)
+        return Counter(reason for head in unsuccessful for reason in dict.fromkeys(head.failures)).most_common()
 
     def __len__(self) -> int:
         return len(self.heads)

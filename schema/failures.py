@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Annotated
 
 import strawberry
@@ -55,13 +54,8 @@ def failures(of: tuple[model.Failure, ...]) -> list[Failure]:
 
 
 def failure_groups(items: model.Items) -> list[FailureGroup]:
-    """The failures of a batch by reason, most frequent first; an item counts once per reason.
-
-    Reasons of an item that succeeded are remarks: they stay with the item.
-    """
-    counted = Counter(reason for head in items.unsuccessful for reason in dict.fromkeys(head.failures))
-    ordered = sorted(counted.items(), key=lambda entry: -entry[1])
+    """The failures of a batch by reason, as `Items.reasons` counts them."""
     return [
         FailureGroup(code=reason.code, message=reason.message, count=count, text=reason.explanation)
-        for reason, count in ordered
+        for reason, count in items.reasons()
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -93,9 +92,8 @@ def item(one: Item) -> dict[str, Any]:
 
 
 def failure_summary(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """The failures by reason, most frequent first; an item counts once for each of its reasons."""
-    counted = Counter(failure for head in snapshot.items.unsuccessful for failure in dict.fromkeys(head.failures))
-    return [{**_failure(failure), "count": count} for failure, count in counted.most_common()]
+    """The failures by reason, as `Items.reasons` counts them."""
+    return [{**_failure(failure), "count": count} for failure, count in snapshot.items.reasons()]
 
 
 def _failure(failure: Failure) -> dict[str, Any]:
