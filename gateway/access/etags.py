@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from adapters.model import BatchRef
-from gateway.core.accounts import EVERYTHING, Scope
 from gateway.core.batches import Batches, Look
 from gateway.core.state import Reading, State
 from gateway.core.watch import Watches
+from gateway.core.witness import Door, WitnessedBatches
 from gateway.transports.negotiation import Media
 from gateway.transports.responses import Header
 from schema.context import Context
@@ -37,82 +37,44 @@ class Seen:
         """True where all that was read are batches that have ended."""
         return self._is_any and self._is_lasting
 
-    def note(self, reading: Reading | None, max_age: float | None = None) -> None:
-        """A batch was read, or could not be."""
+    def take(self, _: BatchRef, max_age: float | None, reading: Reading) -> None:
+        """A batch was read."""
         self._is_any = True
-        if reading is None or reading.is_stale or not reading.snapshot.is_terminal:
+        if reading.is_stale or not reading.snapshot.is_terminal:
             self._is_lasting = False
         elif not reading.snapshot.is_settled or max_age is not None:
             self.is_settled = False
 
     def spoil(self) -> None:
-        """Something was read that changes at any moment."""
+        """Something was read that changes at any moment, or could not be read."""
         self._is_lasting = False
 
 
-class WitnessedBatches:
-    """`Batches` for one query, noting what is read. Anything but reading spoils the answer."""
+class _Batches(WitnessedBatches):
+    """`Batches` for one query."""
 
-    def __init__(self, batches: Batches, seen: Seen) -> None:
-        self._batches = batches
-        self._seen = seen
-
-    def __getattr__(self, name: str) -> Any:
-        self._seen.spoil()
-        return getattr(self._batches, name)
-
-    def resolve(self, source: str, batch_id: str, account: str | None, scope: Scope = EVERYTHING) -> BatchRef:
-        """As `Batches.resolve`; a refusal is no lasting answer."""
-        try:
-            return self._batches.resolve(source, batch_id, account, scope)
-        except Exception:
-            self._seen.spoil()
-            raise
-
-    def peek(self, ref: BatchRef, max_age: float | None = None) -> Reading | None:
-        """As `Batches.peek`."""
-        reading = self._batches.peek(ref, max_age)
-        if reading is not None:
-            self._seen.note(reading, max_age)
-        return reading
+    __slots__ = ()
 
     def at_hand(self, ref: BatchRef) -> State | None:
         """As `Batches.at_hand`, by which others tell whether an answer lasts: it shows nothing to the query."""
-        return self._batches.at_hand(ref)
-
-    async def get(self, ref: BatchRef, max_age: float | None = None) -> Reading:
-        """As `Batches.get`."""
-        try:
-            reading = await self._batches.get(ref, max_age)
-        except Exception:
-            self._seen.spoil()
-            raise
-        self._seen.note(reading, max_age)
-        return reading
-
-    async def look(self, ref: BatchRef, max_age: float | None = None) -> Look:
-        """As `Batches.look`."""
-        look = await self._batches.look(ref, max_age)
-        self._seen.note(look.reading if look.error is None else None, max_age)
-        return look
+        return self._inner.at_hand(ref)
 
 
-class WitnessedWatches:
+class _Watches(Door):
     """`Watches` for one query: what was waited for is noted."""
 
-    def __init__(self, watches: Watches, seen: Seen) -> None:
-        self._watches = watches
-        self._seen = seen
+    __slots__ = ()
 
-    def __getattr__(self, name: str) -> Any:
-        self._seen.spoil()
-        return getattr(self._watches, name)
+    _inner: Watches
 
     async def wait(self, refs: Sequence[BatchRef], seconds: float, *, until_all: bool) -> Mapping[BatchRef, Look]:
         """As `Watches.wait`."""
-        looks = await self._watches.wait(refs, seconds, until_all=until_all)
-        for look in looks.values():
-            self._seen.note(look.reading if look.error is None else None)
+        looks = await self._inner.wait(refs, seconds, until_all=until_all)
+        for ref, look in looks.items():
+            if look.error is not None or look.reading is None:
+                self._witness.spoil()
+            else:
+                self._witness.take(ref, None, look.reading)
         return looks
 
 
@@ -125,8 +87,8 @@ class Lasting:
         self._is_shared = is_shared
         self.context: object = replace(
             context,
-            batches=cast("Batches", WitnessedBatches(context.batches, self._seen)),
-            watches=cast("Watches", WitnessedWatches(context.watches, self._seen)),
+            batches=cast("Batches", _Batches(context.batches, self._seen)),
+            watches=cast("Watches", _Watches(context.watches, self._seen)),
         )
 
     def validators(self, body: bytes, media: Media) -> tuple[Header, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from adapters.model import BatchRef, Snapshot
-from gateway.core.accounts import EVERYTHING, Scope
-from gateway.core.batches import Batches, Look
+from gateway.core.batches import Batches
 from gateway.core.state import Reading
+from gateway.core.witness import Door, WitnessedBatches
 from schema.context import Context
 
 _MEMO: Final = "answers"
@@ -47,9 +47,13 @@ class Notes:
     def take(self, ref: BatchRef, max_age: float | None, reading: Reading) -> None:
         """Note a reading."""
         if reading.is_stale:
-            self.is_shareable = False
+            self.spoil()
         else:
             self.shown.append(Shown(ref, max_age, token_of(reading.snapshot), reading.state.fetched_at))
+
+    def spoil(self) -> None:
+        """Note anything else."""
+        self.is_shareable = False
 
 
 def token_of(snapshot: Snapshot) -> object:
@@ -59,64 +63,6 @@ def token_of(snapshot: Snapshot) -> object:
 
 def noting(context: Context, notes: Notes) -> Context:
     """The same context, whose doors note what they show."""
-    batches: Any = NotedBatches(context.batches, notes)
-    watches: Any = _Unnoted(context.watches, notes)
+    batches: Any = WitnessedBatches(context.batches, notes)
+    watches: Any = Door(context.watches, notes)
     return replace(context, batches=batches, watches=watches)
-
-
-class _Unnoted:
-    """A door behind which nothing is noted: who opens it gets an answer of its own."""
-
-    __slots__ = ("_inner", "_notes")
-
-    def __init__(self, inner: object, notes: Notes) -> None:
-        self._inner = inner
-        self._notes = notes
-
-    def __getattr__(self, name: str) -> Any:
-        self._notes.is_shareable = False
-        return getattr(self._inner, name)
-
-
-class NotedBatches(_Unnoted):
-    """The door to batches. Whatever is not written out here is not noted either."""
-
-    __slots__ = ()
-
-    def resolve(self, source: str, batch_id: str, account: str | None, scope: Scope = EVERYTHING) -> BatchRef:
-        """As `Batches.resolve`: what it answers hangs on the configuration and the scope alone."""
-        try:
-            return self._batches.resolve(source, batch_id, account, scope)
-        except Exception:
-            self._notes.is_shareable = False
-            raise
-
-    def peek(self, ref: BatchRef, max_age: float | None = None) -> Reading | None:
-        """As `Batches.peek`."""
-        reading = self._batches.peek(ref, max_age)
-        if reading is not None:
-            self._notes.take(ref, max_age, reading)
-        return reading
-
-    async def get(self, ref: BatchRef, max_age: float | None = None) -> Reading:
-        """As `Batches.get`."""
-        try:
-            reading = await self._batches.get(ref, max_age)
-        except BaseException:
-            self._notes.is_shareable = False
-            raise
-        self._notes.take(ref, max_age, reading)
-        return reading
-
-    async def look(self, ref: BatchRef, max_age: float | None = None) -> Look:
-        """As `Batches.look`."""
-        look = await self._batches.look(ref, max_age)
-        if look.error is not None or look.reading is None:
-            self._notes.is_shareable = False
-        else:
-            self._notes.take(ref, max_age, look.reading)
-        return look
-
-    @property
-    def _batches(self) -> Batches:
-        return cast("Batches", self._inner)
