@@ -30,6 +30,15 @@ def by_role(world: ClusterWorld) -> tuple[Replica, Replica]:
     return (one, other) if one.cluster.status().batches else (other, one)
 
 
+async def watched_by_all(world: ClusterWorld) -> Replica:
+    """Who holds the lease of a batch that every replica watches for a long time."""
+    world.marketplace.scripts["b1"] = ends_at(world.clock.monotonic() + 300, "b1")
+    for replica in world.replicas:
+        replica.watch(ref("b1"))
+    await world.run(10)
+    return by_role(world)[0]
+
+
 def has_ended_well(updates: list[Update]) -> bool:
     reading = updates[-1].reading if updates else None
     return reading is not None and updates[-1].is_final and reading.snapshot.status.value == "COMPLETED"
@@ -79,11 +88,7 @@ async def test_a_lease_that_was_given_back_unheard_is_nobodys() -> None:
 
 async def test_who_does_not_hear_that_others_have_taken_over_asks_no_more() -> None:
     async with cluster_world() as world:
-        world.marketplace.scripts["b1"] = ends_at(world.clock.monotonic() + 300, "b1")
-        for replica in world.replicas:
-            replica.watch(ref("b1"))
-        await world.run(10)
-        holder, _ = by_role(world)
+        holder = await watched_by_all(world)
         holder.life.stop()
         await world.run(10)
         holder.link.unheard.append(BEAT)  # what tells it that it was dead
@@ -94,11 +99,7 @@ async def test_who_does_not_hear_that_others_have_taken_over_asks_no_more() -> N
 
 async def test_a_server_that_forgets_leaves_one_poller() -> None:
     async with cluster_world() as world:
-        world.marketplace.scripts["b1"] = ends_at(world.clock.monotonic() + 300, "b1")
-        for replica in world.replicas:
-            replica.watch(ref("b1"))
-        await world.run(10)
-        holder, _ = by_role(world)
+        holder = await watched_by_all(world)
         holder.link.unheard.append(BEAT)
         world.valkey.forget()
         await world.run(12)

@@ -79,6 +79,14 @@ async def known(app: Gateway, asked: bytes) -> Following:
     return connection
 
 
+async def awaiting(app: Gateway) -> Following:
+    """A connection on which a request under a known head waits for its marketplace."""
+    connection = await known(app, asking(SLOW % 1))
+    connection.begin(asking(SLOW % 2))
+    await turns()
+    return connection
+
+
 async def test_a_new_question_under_a_known_head_is_answered_alike(sandbox: str) -> None:
     async with gateway(settings_of(sandbox)) as app:
         first, other, usual = await known(app, asking("done-1")), Following(app), Connection(app, is_quick=False)
@@ -163,9 +171,7 @@ async def test_a_token_ends_with_its_term_also_while_an_answer_is_awaited(sandbo
 
 async def test_who_is_put_out_hears_so_instead_of_the_answer(sandbox: str) -> None:
     async with gateway(settings_of(sandbox)) as app:
-        connection = await known(app, asking(SLOW % 1))
-        connection.begin(asking(SLOW % 2))
-        await turns()
+        connection = await awaiting(app)
         assert (connection.followed, connection.answer) == (2, b"")
         await app.reload(settings_of(sandbox, clients=[client("second", TOKENS[1], "*")]))
         answered = await until_answered(connection, rb"}$")
@@ -176,9 +182,7 @@ async def test_who_is_put_out_hears_so_instead_of_the_answer(sandbox: str) -> No
 
 async def test_a_gateway_that_ends_finishes_the_answer_and_says_so(sandbox: str) -> None:
     async with gateway(settings_of(sandbox)) as app:
-        connection = await known(app, asking(SLOW % 1))
-        connection.begin(asking(SLOW % 2))
-        await turns()
+        connection = await awaiting(app)
         app.drain.begin()
         connection.protocol.shutdown()
         assert not connection.wire.is_closed
@@ -191,9 +195,7 @@ async def test_a_gateway_that_ends_finishes_the_answer_and_says_so(sandbox: str)
 
 async def test_a_server_that_ends_closes_the_connection_behind_the_answer(sandbox: str) -> None:
     async with gateway(settings_of(sandbox)) as app:
-        connection = await known(app, asking(SLOW % 1))
-        connection.begin(asking(SLOW % 2))
-        await turns()
+        connection = await awaiting(app)
         connection.protocol.shutdown()
         answered = await until_answered(connection, rb"}$")
         assert answered.count(b"connection: close\r\n") == 1
@@ -217,9 +219,7 @@ async def test_a_client_that_leaves_takes_its_place_along(sandbox: str) -> None:
 
 async def test_a_request_behind_one_that_is_awaited_is_answered_after_it(sandbox: str) -> None:
     async with gateway(settings_of(sandbox)) as app:
-        connection = await known(app, asking(SLOW % 1))
-        connection.begin(asking(SLOW % 2))
-        await turns()
+        connection = await awaiting(app)
         connection.protocol.data_received(asking("done-2"))
         connection.protocol.data_received(asking("done-3"))
         answered = await until_answered(connection, rb"(200 OK[^\0]*){3}}$")
