@@ -14,12 +14,13 @@ from typing import Any, Final, NamedTuple
 
 from adapters.clock import Clock
 from gateway.access.assembly import Entrance
-from gateway.observe.access import Access
+from gateway.observe.access import Access, Visit
 from gateway.observe.request_id import HEADER
 from gateway.transports.clients import Client
 from gateway.transports.endpoint import GraphQLEndpoint
 from gateway.transports.negotiation import Media, acceptable
-from gateway.transports.repeated import SENT, WHOLE, WRITE, Familiar, Sent
+from gateway.transports.query import HttpQuery
+from gateway.transports.repeated import Familiar, Sent, Write
 from gateway.transports.responses import Receive, Scope, Send, answer, header_map
 
 _HEADS: Final = 2_000
@@ -108,20 +109,11 @@ class Heads:
         """True where others may be let in than when the heads were read, with other documents."""
         return self.generation != self._generation
 
-    async def _serve(self, known: Head, scope: Scope, receive: Receive, send: Send) -> None:
-        extensions = scope["extensions"]
+    async def _serve(self, known: Head, scope: Scope, receive: Receive, send: Send, sent: Sent, write: Write) -> None:
         visit = self._access.begin(self._entrance.guard.around(scope, send))
-
-        def send_whole(media: Media, body: bytes) -> bool:
-            if media is not known.media or not extensions[WRITE](known.headers(len(body), visit.id), body):
-                return False
-            visit.answered(200)
-            return True
-
-        extensions[WHOLE] = send_whole
-        body = extensions[SENT].body
+        query = _Query(scope, receive, visit, self._clock, known, sent, write)
         try:
-            await self._endpoint.handle_read(scope, receive, visit.send, known.client, known.accepted, body)
+            await self._endpoint.handle_read(query, scope, visit.send, known.client, known.accepted, sent.body)
         finally:
             self._access.end(visit, scope)
 
@@ -139,6 +131,41 @@ class Heads:
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
+
+
+class _Query(HttpQuery):
+    """A query under a known head, answered in one piece where its answer is of the kind that is known."""
+
+    __slots__ = ("_known", "_sent", "_visit", "_write")
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        visit: Visit,
+        clock: Clock,
+        known: Head,
+        sent: Sent,
+        write: Write,
+    ) -> None:
+        super().__init__(scope, receive, visit.send, clock)
+        self._known = known
+        self._sent = sent
+        self._visit = visit
+        self._write = write
+
+    @property
+    def sent(self) -> Sent:
+        """The request as it came."""
+        return self._sent
+
+    def answer_whole(self, media: Media, body: bytes) -> bool:
+        """Answer in one piece, with the headers that are ready."""
+        known, visit = self._known, self._visit
+        if media is not known.media or not self._write(known.headers(len(body), visit.id), body):
+            return False
+        visit.answered(200)
+        return True
 
 
 def _is_plain(sent: Sent, scope: Scope) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
+import weakref
 from collections.abc import Iterator
 from random import Random
 from typing import Any
@@ -305,3 +307,33 @@ async def test_heads_that_say_something_of_their_own_are_not_followed(sandbox: s
                 connection.begin(request(body, *shown, more))
                 await until_answered(connection, rb"}$")
             assert connection.followed == 0
+
+
+async def test_nothing_of_a_request_waits_for_the_garbage_collector(sandbox: str) -> None:
+    async with gateway(settings_of(sandbox)) as app:
+        connection = await known(app, asking("done-1"))
+        gc.disable()
+        try:
+            left = [weakref.ref(connection.protocol.cycle)]
+            for number in range(2, 6):
+                await connection.send(asking(f"done-{number}"))
+                left.append(weakref.ref(connection.protocol.cycle))
+            assert connection.followed == 5
+            assert [each() for each in left[:-1]] == [None] * 4
+        finally:
+            gc.enable()
+
+
+async def test_a_connection_is_closed_when_it_was_idle_and_not_while_it_waits(sandbox: str) -> None:
+    async with gateway(settings_of(sandbox)) as app:
+        connection = await known(app, asking(SLOW % 1))
+        connection.protocol.timeout_keep_alive_task.cancel()
+        connection.protocol.timeout_keep_alive = 0.2
+        connection.protocol.timeout_keep_alive_handler()  # as the timer does
+        for number in range(2, 5):  # the first ones begin while the timer of an answer before them runs
+            connection.begin(asking(SLOW % number))
+            await until_answered(connection, rb"}$")
+            assert b" 200 OK" in connection.answer
+        async with asyncio.timeout(30):
+            while not connection.wire.is_closed:  # noqa: ASYNC110  # nothing tells
+                await asyncio.sleep(0.005)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import Final
 
 from gateway.access.cors import Cors
@@ -27,14 +28,12 @@ class Guard:
 
     def around(self, scope: Scope, send: Send) -> Send:
         """A `send` that adds what answers lack; `scope` is the one that was admitted."""
-        more = self._more(scope)
+        return partial(self._send, scope, send)  # no closure: most answers of a known head need no `send` at all
 
-        def guarding(message: Message) -> Awaitable[None]:
-            if message["type"] in _STARTS:
-                message["headers"] = guarded(message.get("headers", ()), more, is_tls=is_tls(scope))
-            return send(message)
-
-        return guarding
+    def _send(self, scope: Scope, send: Send, message: Message) -> Awaitable[None]:
+        if message["type"] in _STARTS:
+            message["headers"] = guarded(message.get("headers", ()), self._more(scope), is_tls=is_tls(scope))
+        return send(message)
 
     def headers(self, scope: Scope, headers: Sequence[Header]) -> list[Header]:
         """The headers of an answer with what they lack; `scope` is the one that was admitted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from adapters.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
@@ -15,6 +15,7 @@ from gateway.transports.live import Crowd
 from gateway.transports.negotiation import Media
 from gateway.transports.observer import UNOBSERVED, TransportObserver
 from gateway.transports.origins import Origins
+from gateway.transports.query import HttpQuery
 from gateway.transports.repeated import Remember
 from gateway.transports.responses import Receive, Scope, Send
 from gateway.transports.websocket import WebSocketTransport
@@ -62,11 +63,11 @@ class GraphQLEndpoint:
         elif scope["type"] == "websocket":
             await self._websocket.handle(scope, receive, send)
 
-    async def handle_read(
-        self, scope: Scope, receive: Receive, send: Send, client: Client, accepted: tuple[Media, ...], body: bytes
-    ) -> None:
+    def handle_read(
+        self, live: HttpQuery, scope: Scope, send: Send, client: Client, accepted: tuple[Media, ...], body: bytes
+    ) -> Awaitable[None]:
         """Answer a POST that was read whole: the client was let in, and takes answers of these media types."""
-        await self._http.handle_read(scope, receive, send, client, accepted, body)
+        return self._http.handle_read(live, scope, send, client, accepted, body)
 
     def is_open(self, client: Client) -> bool:
         """True while the client may run one query more, and the gateway does not end."""

@@ -25,7 +25,7 @@ from gateway.transports.live import Crowd, Ending
 from gateway.transports.negotiation import Media, acceptable, for_errors, for_results, plain
 from gateway.transports.origins import Origins
 from gateway.transports.query import HttpQuery
-from gateway.transports.repeated import SENT, WHOLE, Remember
+from gateway.transports.repeated import Remember
 from gateway.transports.requests import Disconnected, decode, read_get, read_post
 from gateway.transports.responses import (
     Header,
@@ -97,15 +97,14 @@ class HttpTransport:
             await self._streaming.run(scope, receive, send, *stream)
 
     async def handle_read(
-        self, scope: Scope, receive: Receive, send: Send, client: Client, accepted: tuple[Media, ...], body: bytes
+        self, live: HttpQuery, scope: Scope, send: Send, client: Client, accepted: tuple[Media, ...], body: bytes
     ) -> None:
         """Answer a POST that was read whole, whose head was judged before and found good."""
-        live = HttpQuery(scope, receive, send, self._crowd.clock)
         live.client = client
         live.is_read = True
         stream = await self._while_alive(live, accepted, self._answer_read(scope, live, client, accepted, body))
         if stream is not None:
-            await self._streaming.run(scope, receive, send, *stream)
+            await self._streaming.run(scope, live.receive, send, *stream)
 
     async def _while_alive(
         self, live: HttpQuery, accepted: tuple[Media, ...], answering: Coroutine[Any, Any, _Streaming | None]
@@ -199,11 +198,10 @@ class HttpTransport:
         context, remember = self._context(client), self.remember
         since = None if remember is None else remember.generation
         body = await self._run(prepared, context, client)
-        extensions, parting = scope.get("extensions", {}), self._parting()
-        send_whole = None if parting else extensions.get(WHOLE)
-        if send_whole is None or not send_whole(media, body):
+        parting = self._parting()
+        if parting or not live.answer_whole(media, body):
             await live.answer(answer(200, media, body, parting))
-        if remember is not None and (sent := extensions.get(SENT)) is not None and remember.generation == since:
+        if remember is not None and (sent := live.sent) is not None and remember.generation == since:
             remember(sent, scope, client, media, prepared, context)
 
     async def _run_kept(

@@ -8,6 +8,8 @@ from typing import Final
 from adapters.clock import Clock
 from gateway.transports.limits import TransportLimits
 from gateway.transports.live import Ending, Live
+from gateway.transports.negotiation import Media
+from gateway.transports.repeated import SENT, Sent
 from gateway.transports.responses import Receive, Scope, Send
 
 _GRACE: Final = 0.75
@@ -25,6 +27,15 @@ class HttpQuery(Live):
         self.is_read = False
         self._last_call: asyncio.TimerHandle | None = None
         self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def sent(self) -> Sent | None:
+        """The request as it came, where it may be answered by its bytes when it comes again."""
+        return self._scope.get("extensions", {}).get(SENT)
+
+    def answer_whole(self, media: Media, body: bytes) -> bool:  # noqa: ARG002  # the server has no way for it
+        """Answer with status 200 and nothing special in one piece; false where that cannot be, and nothing was done."""
+        return False
 
     def end(self, ending: Ending) -> None:
         """As for everything live, but at a drain what is nearly done is let finish."""

@@ -6,7 +6,7 @@ which the head alone is known, with a body that asks something new, is run by an
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, NamedTuple, Protocol
 
 from gateway.engine.operation import Prepared
@@ -16,12 +16,6 @@ from gateway.transports.responses import Receive, Scope, Send
 
 SENT: Final = "batch_gateway.sent"
 """The ASGI extension that holds a `Sent`, for a request that may be answered again by its bytes."""
-
-WRITE: Final = "batch_gateway.write"
-"""The ASGI extension that sends a whole answer with status 200, headers as in `AtOnce`, in one piece; false where that
-cannot be, and nothing was done. `FOLLOW`ed requests have it."""
-WHOLE: Final = "batch_gateway.whole"
-"""The same for an application's own use: takes the answer's media type and body."""
 
 LARGEST: Final = 16_384
 """Bytes of a request that is worth remembering."""
@@ -46,14 +40,6 @@ class Follow(Protocol):
         ...
 
 
-class Familiar(NamedTuple):
-    """What a head says that came before."""
-
-    scope: Scope
-    """The ASGI scope of a request with this head; not to be changed."""
-    application: Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
 class Sent(NamedTuple):
     """A request as it came."""
 
@@ -62,6 +48,29 @@ class Sent(NamedTuple):
     head: bytes
     """Without the empty line that ends it."""
     body: bytes
+
+
+Write = Callable[[bytes, bytes], bool]
+"""Sends a whole answer with status 200, headers as in `AtOnce` and a body, in one piece; false where that cannot be,
+and nothing was done."""
+
+
+class Informed(Protocol):
+    """An ASGI application that is also told what came, and how to answer it in one piece."""
+
+    def __call__(
+        self, scope: Scope, receive: Receive, send: Send, /, *, sent: Sent, write: Write
+    ) -> Coroutine[Any, Any, None]:
+        """Answer."""
+        ...
+
+
+class Familiar(NamedTuple):
+    """What a head says that came before."""
+
+    scope: Scope
+    """The ASGI scope of a request with this head; not to be changed."""
+    application: Informed
 
 
 class Remember(Protocol):

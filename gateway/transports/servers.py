@@ -6,11 +6,12 @@ import asyncio
 from functools import partial
 from typing import Any, ClassVar, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from gateway.transports.bounded import BoundedProtocol
+from gateway.transports.following import FollowingCycle
 from gateway.transports.limits import TransportLimits
-from gateway.transports.repeated import LARGEST, SENT, WRITE, AtOnce, Familiar, Follow, Sent, split
+from gateway.transports.repeated import LARGEST, SENT, AtOnce, Familiar, Follow, Sent, split
 
 
 class HttpProtocol(BoundedProtocol):
@@ -42,10 +43,21 @@ class HttpProtocol(BoundedProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Called once the connection may have been idle for too long."""
         left = self._answered_at + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
+        if not self._is_idle():
+            self.timeout_keep_alive_task = None  # the answer that is under way will set another
+        elif left > 0:
             self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
         else:
             super().timeout_keep_alive_handler()
+
+    def on_response_complete(self) -> None:
+        """Called for each answer that was sent whole."""
+        if self.timeout_keep_alive_task is None or self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+        else:  # the timer of an answer before it runs still
+            self.server_state.total_requests += 1
+            self._answered_at = self.loop.time()
+            self.flow.resume_reading()
 
     def _is_known(self, data: bytes) -> bool:
         """Answer a request without parsing it, where its bytes or those of its head say enough."""
@@ -71,35 +83,11 @@ class HttpProtocol(BoundedProtocol):
 
     def _begin(self, familiar: Familiar, sent: Sent) -> None:
         """Have a request answered as uvicorn does once it has parsed one."""
-        self._unset_keepalive_if_required()
         self._silence()
-        extensions = {**self._extensions, SENT: sent}
-        self.cycle = cycle = RequestResponseCycle(
-            scope=cast("Any", {**familiar.scope, "extensions": extensions}),
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=False,
-            keep_alive=True,
-            on_response=self.on_response_complete,
-        )
-        cycle.more_body = False
-        extensions[WRITE] = partial(self._write_whole, cycle)
-        self._start_asgi_task(cycle, cast("Any", familiar.application))
-
-    def _write_whole(self, cycle: RequestResponseCycle, headers: bytes, body: bytes) -> bool:
-        """See `WRITE`."""
-        if cycle.disconnected or not cycle.keep_alive or self.flow.write_paused:
-            return False
-        cycle.response_started = cycle.response_complete = True
-        self._write(headers, body)
-        cycle.message_event.set()
-        cycle.on_response()
-        return True
+        scope = {**familiar.scope, "extensions": self._extensions}
+        self.cycle = cycle = FollowingCycle(self, scope, self._write)
+        application = partial(familiar.application, sent=sent, write=cycle.write_whole)
+        self._start_asgi_task(cycle, cast("Any", application))
 
     def _write(self, headers: bytes, body: bytes) -> None:
         head = b"".join((STATUS_LINE[200], *self._own_lines(), headers, b"\r\n"))
