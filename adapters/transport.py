@@ -31,16 +31,14 @@ import aiohttp
 import httpx
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
-from aiohttp.http import RawResponseMessage
 from yarl import URL
 
 from adapters.base import Account
+from adapters.connections import Connector, Free, Speaker
 from adapters.incoming import Incoming
 from adapters.outgoing import Outgoing, of_httpx
 from adapters.upstream import UpstreamLimits
 
-_BUFFER: Final = 64 * 1024
-"""Bytes of a body that wait to be read: with twice as many, no more are taken from the socket."""
 _HOSTS: Final = 16
 """Addresses that are remembered; an account has one."""
 _SWITCHED: Final = 101
@@ -99,7 +97,9 @@ class AiohttpTransport(Transport):
         self._proxy = URL(proxy) if proxy is not None else None
         # the total deadline stands outside, around everything
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_timeout)
-        self._connector: aiohttp.TCPConnector | None = None
+        self._connector: Connector | None = None
+        self._connecting = 0
+        self._free = Free(limits.keepalive)
         self._hosts: dict[tuple[bytes, bytes], _Host] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -111,25 +111,34 @@ class AiohttpTransport(Transport):
     async def exchange(self, request: Outgoing) -> Incoming:
         """Send the request, once, and return its answer as soon as its head has come."""
         host = self._hosts.get(request.origin) or self._host(request)
+        connection = self._free.take(request.origin) or await self._connect(host)
         try:
-            connection = await self._open().connect(host, [], self._timeout)
-        except TimeoutError:
-            raise aiohttp.ConnectionTimeoutError from None
-        try:
-            head, payload = await _answered(connection, self._sent(request, host), has_body=request.method != "HEAD")
-            if not payload.is_eof():
-                return Incoming(head.code, head.raw_headers, _Body(connection, payload))
-            body = payload.read_nowait()
+            answer = await _answered(connection, self._sent(request, host), request.method)
         except BaseException:
             connection.close()
             raise
-        connection.release()
-        return Incoming(head.code, head.raw_headers, body)
+        if isinstance(answer.body, bytes):
+            if self._connecting:
+                connection.release()  # somebody may wait until there is room for another connection
+            else:
+                self._free.put(request.origin, connection)
+        return answer
 
     async def aclose(self) -> None:
         """Close every connection."""
+        self._free.clear()
         if self._connector is not None:
             await self._connector.close()
+
+    async def _connect(self, host: _Host) -> Connection:
+        self._free.clear()  # there may be no room for others
+        self._connecting += 1
+        try:
+            return await self._open().connect(host, [], self._timeout)
+        except TimeoutError:
+            raise aiohttp.ConnectionTimeoutError from None
+        finally:
+            self._connecting -= 1
 
     def _sent(self, request: Outgoing, host: _Host) -> bytes:
         if self._proxy is None or host.is_ssl():
@@ -147,28 +156,29 @@ class AiohttpTransport(Transport):
 
     def _open(self) -> aiohttp.TCPConnector:
         if self._connector is None:
-            self._connector = aiohttp.TCPConnector(
-                limit=self._limits.connections, keepalive_timeout=self._limits.keepalive, ssl=self._tls or True
-            )
+            self._connector = Connector(self._limits.connections, self._limits.keepalive, self._tls)
         return self._connector
 
 
-async def _answered(
-    connection: Connection, sent: bytes, *, has_body: bool
-) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
-    """Send a request; the final answer's head, and its body as far as it has come."""
+async def _answered(connection: Connection, sent: bytes, method: str) -> Incoming:
+    """Send a request; the final answer, its body as far as it has come."""
     protocol = connection.protocol
     wire = None if protocol is None else protocol.transport
-    if protocol is None or wire is None or wire.is_closing() or protocol.should_close:
+    if not isinstance(protocol, Speaker) or wire is None or not protocol.is_free:
         raise _Stale
-    protocol.set_response_params(
-        skip_payload=not has_body, read_until_eof=True, auto_decompress=False, read_bufsize=_BUFFER
-    )
-    wire.write(sent)
+    if method == "GET":
+        whole = await protocol.ask(wire, sent)
+        if whole is not None:
+            return whole.answer
+    else:
+        protocol.listen(has_body=method != "HEAD")
+        wire.write(sent)
     head, payload = await protocol.read()
     while 100 <= head.code < 200 and head.code != _SWITCHED:
         head, payload = await protocol.read()
-    return head, payload
+    if payload.is_eof():
+        return Incoming(head.code, head.raw_headers, payload.read_nowait())
+    return Incoming(head.code, head.raw_headers, _Body(connection, payload))
 
 
 def transports(limits: UpstreamLimits) -> TransportFactory:
