@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import quote
@@ -13,9 +14,11 @@ from adapters.base import Answer
 from adapters.decoding import Opened
 from adapters.errors import InvalidAnswer
 from adapters.refusals import own_words
-from adapters.words import fold
+from adapters.words import caseless
 
 _LONGEST_ID: Final = 300
+_SAFE: Final = re.compile(r"[0-9A-Za-z_~-][0-9A-Za-z_.~-]*")
+"""Nothing in it needs quoting."""
 _OF_ERRORS: Final = ("errors", "error", "exception", "message", "errorMessage", "errorCode", "code")
 _NOTHING: Final = frozenset({b"", b"null", b"false", b'""', b"[]", b"{}"})
 
@@ -53,7 +56,7 @@ def tells_error(members: Mapping[str, Raw]) -> bool:
 def check_echo(asked: str, echoed: Raw | None, marketplace: str) -> None:
     """Raise `InvalidAnswer` for an answer that names another batch than the one asked."""
     named = fields.identity(echoed) if echoed else None
-    if named is not None and fold(named) != fold(asked):
+    if named is not None and named != asked and caseless(named) != caseless(asked.strip()):
         raise InvalidAnswer(
             f"{marketplace} answered about another batch: its answer is not used; it is asked again",
             source_message=f"the answer is about {named[:_LONGEST_ID]!r}",
@@ -62,5 +65,7 @@ def check_echo(asked: str, echoed: Raw | None, marketplace: str) -> None:
 
 def segment(part: str) -> str:
     """An id as one segment of a path: it can neither leave its place nor end it."""
+    if _SAFE.fullmatch(part):
+        return part
     encoded = quote(part, safe="")
     return encoded.replace(".", "%2E") if encoded in {".", ".."} else encoded

@@ -38,7 +38,8 @@ class Opened(NamedTuple):
     body: bytes
 
 
-def _exact(number: str) -> Decimal | None:
+def exact(number: str) -> Decimal | None:
+    """A number with a point, as decoders for `object` are to read it (their `float_hook`)."""
     try:
         return Decimal(number)
     except ArithmeticError:
@@ -47,7 +48,7 @@ def _exact(number: str) -> Decimal | None:
 
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, Raw])
 _ELEMENTS: Final = msgspec.json.Decoder(list[Raw])
-_VALUE: Final = msgspec.json.Decoder(object, float_hook=_exact)
+_VALUE: Final = msgspec.json.Decoder(object, float_hook=exact)
 
 
 def split(body: bytes) -> Opened:

@@ -30,7 +30,8 @@ _LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 def text(value: object) -> str | None:
     """Text, or a number as its digits."""
-    value = _plain(value)
+    if isinstance(value, Raw):
+        value = decoding.value(value)
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
@@ -49,7 +50,8 @@ def identity(value: object) -> str | None:
 
 def exact(value: object) -> Decimal | None:
     """A finite decimal number of sane size, from a number or from text."""
-    value = _plain(value)
+    if isinstance(value, Raw):
+        value = decoding.value(value)
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -70,7 +72,8 @@ def exact(value: object) -> Decimal | None:
 
 def whole(value: object) -> int | None:
     """A whole number within GraphQL's `Int`."""
-    value = _plain(value)
+    if isinstance(value, Raw):
+        value = decoding.value(value)
     number = value if type(value) is int else exact(value)
     if number is None or not -_INT32 <= number < _INT32 or number != int(number):
         return None
@@ -85,7 +88,8 @@ def count(value: object) -> int | None:
 
 def flag(value: object) -> bool | None:
     """True or false, also as text."""
-    value = _plain(value)
+    if isinstance(value, Raw):
+        value = decoding.value(value)
     if isinstance(value, str):
         return {"true": True, "false": False}.get(value.strip().casefold())
     return value if isinstance(value, bool) else None
@@ -102,15 +106,16 @@ def seconds(value: object) -> datetime | None:
 
 
 def _instant(value: object, units: int) -> datetime | None:
-    value = _plain(value)
+    if isinstance(value, Raw):
+        value = decoding.value(value)
     number = value if type(value) is int else exact(value)
     try:
         if number is not None:
             moment = _EPOCH + timedelta(microseconds=int(number * (1_000_000 // units)))
-        elif isinstance(value, str):
-            moment = datetime.fromisoformat(value.strip())
-        else:
+            return moment if _EARLIEST <= moment < _LATEST else None
+        if not isinstance(value, str):
             return None
+        moment = datetime.fromisoformat(value.strip())
         return moment.astimezone(UTC) if moment.tzinfo and _EARLIEST <= moment < _LATEST else None
     except (ValueError, OverflowError):
         return None
@@ -135,10 +140,6 @@ def objects(value: object) -> tuple[dict[str, Raw], ...] | None:
     """The objects of a list, for models inside a model."""
     found = decoding.elements(value) if isinstance(value, Raw) else None
     return None if found is None else tuple(fields for fields in map(decoding.members, found) if fields)
-
-
-def _plain(value: object) -> object:
-    return decoding.value(value) if isinstance(value, Raw) else value
 
 
 Text = Annotated[str | None, BeforeValidator(text)]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
 import httpx
+import msgspec
 
 from adapters.base import Account, Adapter, Answer, Request
 from adapters.breaker import BreakerState
@@ -37,8 +37,7 @@ BudgetFactory = Callable[[Account, Limit], Budget]
 """Makes the budget of an account: one in this process, or one that several processes share."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(msgspec.Struct, frozen=True):
     """A batch as it was read: the snapshot, the answers that it stands on, and when the last of them came (UTC)."""
 
     snapshot: Snapshot

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import httpx
+import msgspec
 
 
-@dataclass(slots=True, eq=False)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True, eq=False):
     """An answer whose head has come."""
 
     status: int

@@ -203,7 +203,7 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     """The marketplace's own model of the batch."""
     payload: bytes = b"null"
     """The answer as JSON, untouched (SureCart: one batch object with the operations of all pages)."""
-    memo: dict[str, object] = msgspec.field(default_factory=dict[str, object])
+    memo: dict[str, object] = {}
     """Room for what layers above derive from this snapshot: it lives exactly as long as the snapshot does."""
 
     def __eq__(self, other: object) -> bool:

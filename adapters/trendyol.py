@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Final, NamedTuple
+from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -234,28 +234,28 @@ class _Answer(msgspec.Struct, rename="camel"):
     batch_request_id: Raw = Raw(b"")
     status: Raw = Raw(b"")
     items: list[_Item] | None = None
-    item_count: Raw = Raw(b"")
-    failed_item_count: Raw = Raw(b"")
-    creation_date: Raw = Raw(b"")
-    last_modification: Raw = Raw(b"")
-    batch_request_type: Raw = Raw(b"")
-    source_type: Raw = Raw(b"")
-    notes: Raw = Raw(b"")
-    store_front_code: Raw = Raw(b"")
-    object_key: Raw = Raw(b"")
+    item_count: object = msgspec.UNSET
+    failed_item_count: object = msgspec.UNSET
+    creation_date: object = msgspec.UNSET
+    last_modification: object = msgspec.UNSET
+    batch_request_type: object = msgspec.UNSET
+    source_type: object = msgspec.UNSET
+    notes: object = msgspec.UNSET
+    store_front_code: object = msgspec.UNSET
+    object_key: object = msgspec.UNSET
 
 
-_ANSWER: Final = msgspec.json.Decoder(_Answer)
+_ANSWER: Final = msgspec.json.Decoder(_Answer, float_hook=decoding.exact)
 _ITEM: Final = msgspec.json.Decoder(_Item)
-_ENVELOPE: Final = tuple(
-    (field.name, field.encode_name) for field in msgspec.structs.fields(_Answer) if field.name != "items"
+_READ: Final = tuple(
+    (field.name, field.encode_name) for field in msgspec.structs.fields(_Answer) if field.default is msgspec.UNSET
 )
 
 
 class _Opened(NamedTuple):
-    """An answer's own members, its items if they are listed, and its text."""
+    """An answer's own members, read or as bytes, its items if they are listed, and its text."""
 
-    members: dict[str, Raw]
+    members: dict[str, Any]
     items: list[_Item] | None
     body: bytes
 
@@ -265,7 +265,11 @@ def _open(answer: Answer) -> _Opened:
         found, body = decoding.decode(answer.body, _ANSWER)
     except decoding.UNREADABLE:
         return _open_unusual(answer)
-    members = {key: piece for name, key in _ENVELOPE if (piece := getattr(found, name))}
+    members = {key: value for name, key in _READ if (value := getattr(found, name)) is not msgspec.UNSET}
+    if found.status:
+        members["status"] = found.status
+    if found.batch_request_id:
+        members["batchRequestId"] = found.batch_request_id
     return _Opened(members, found.items, body)
 
 
@@ -294,8 +298,7 @@ def _details(item: _Item) -> bytes:
 def _snapshot(opened: _Opened, source: str, batch_id: str) -> Snapshot:
     found = opened.members
     said = word(found.get("status"))
-    is_known = fold(said or "") in _BATCH_WORDS
-    if opened.items is None and not (is_known and not tells_error(decoding.members(opened.body))):
+    if opened.items is None and (fold(said or "") not in _BATCH_WORDS or tells_error(decoding.members(opened.body))):
         check_shape(Opened(found, opened.body), _KEYS, Trendyol.title)
     check_echo(batch_id, found.get("batchRequestId"), Trendyol.title)
     own = TrendyolBatch.model_validate(found)

@@ -105,7 +105,7 @@ def _completed(counts: Counts, listed: Tally) -> Counts:
 
 def _outcome(status: Status, listed: Tally, counts: Counts) -> Outcome | None:
     succeeded = listed.succeeded + (counts.succeeded or 0) > 0
-    if status in {Status.FAILED, Status.TIMED_OUT}:
+    if status is Status.FAILED or status is Status.TIMED_OUT:
         return Outcome.PARTIALLY_SUCCEEDED if succeeded else Outcome.FAILED
     if status is Status.CANCELLED:
         return _cancelled(listed)

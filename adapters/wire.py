@@ -18,9 +18,14 @@ from adapters.outgoing import Frame, Outgoing, outgoing, split_plain
 from adapters.translation import Party, translate
 from adapters.transport import Transport
 
-_KEPT: Final = frozenset({b"allow", b"content-language", b"content-type", b"date", b"retry-after"})
+_KEPT: Final = ("allow", "content-language", "content-type", "date", "retry-after")
 """An answer's headers that adapters may read and that are kept with it. Cookies and their like are dropped here."""
-_CODING: Final = frozenset({b"content-encoding", b"content-length"})
+_CODING: Final = "content-encoding"
+_LENGTH: Final = "content-length"
+_NAMES: Final = {
+    written.encode(): name for name in (*_KEPT, _CODING, _LENGTH) for written in (name, name.title(), name.upper())
+}
+"""What is looked at, as it is mostly written."""
 _REMEMBERED: Final = 4_096
 """Requests of an account that are kept as they were made; each takes about a kilobyte."""
 _FRAMES: Final = 16
@@ -67,10 +72,16 @@ class Wire:
     async def _exchange(self, request: Request, most: int, known: Answer | None) -> Answer:
         call = self._outgoing(request.method, request.url, tuple(request.headers.items()))
         answer = await self._exchanged(call)
-        body = await _taken(answer, most)
+        headers = _looked_at(answer)
+        coding, length = headers.pop(_CODING, ""), headers.pop(_LENGTH, None)
+        body = answer.body
+        if not isinstance(body, bytes):
+            body = await _taken(body, coding, length, most)
+        else:
+            body = await whole_body(body, coding, most) if coding else bounded(body, most)
         if known is not None and answer.status == known.status and body == known.body:
             return known
-        return Answer(answer.status, body, _headers(answer, _KEPT))
+        return Answer(answer.status, body, headers)
 
 
 async def _through_httpx(transport: httpx.AsyncBaseTransport, request: Outgoing) -> Incoming:
@@ -80,21 +91,19 @@ async def _through_httpx(transport: httpx.AsyncBaseTransport, request: Outgoing)
     return Incoming(response.status_code, response.headers.raw, stream)
 
 
-async def _taken(answer: Incoming, most: int) -> bytes:
+async def _taken(body: httpx.AsyncByteStream, coding: str, length: str | None, most: int) -> bytes:
     """The whole body, unpacked."""
-    headers, body = _headers(answer, _CODING), answer.body
-    coding = headers.get("content-encoding", "")
-    if isinstance(body, bytes):
-        return await whole_body(body, coding, most) if coding else bounded(body, most)
     try:
-        return await read_body(body, coding, headers.get("content-length"), most)
+        return await read_body(body, coding, length, most)
     finally:
         await body.aclose()
 
 
-def _headers(answer: Incoming, wanted: frozenset[bytes]) -> dict[str, str]:
-    return {
-        name.decode("latin-1"): value.decode("latin-1")
-        for raw, value in answer.headers
-        if (name := raw.lower()) in wanted
-    }
+def _looked_at(answer: Incoming) -> dict[str, str]:
+    """The headers that mean something here."""
+    found: dict[str, str] = {}
+    for raw, value in answer.headers:
+        name = _NAMES.get(raw) or _NAMES.get(raw.lower())
+        if name is not None:
+            found[name] = value.decode("latin-1")
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Raw
@@ -11,6 +12,9 @@ from adapters import decoding
 from adapters.model import ItemStatus, Status
 
 _LONGEST: Final = 200
+_REMEMBERED: Final = 256
+"""Words of at most `_SHORT` characters, which come again and again."""
+_SHORT: Final = 64
 _NULL: Final = b"null"
 
 
@@ -24,6 +28,11 @@ def caseless(text: str) -> str:
 
 def fold(word: str) -> str:
     """The form in which words are compared, without surrounding space: BİTTİ, BITTI and bitti are one."""
+    return _short_folded(word) if len(word) <= _SHORT else caseless(word.strip())
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _short_folded(word: str) -> str:
     return caseless(word.strip())
 
 
@@ -32,11 +41,21 @@ def word(piece: Raw | None) -> str | None:
 
     Something that is no text is kept as its JSON: it says something, if nothing that is known.
     """
-    if not piece or bytes(piece) == _NULL:
+    if not piece:
         return None
-    found = decoding.value(piece)
-    said = found.strip() if isinstance(found, str) else bytes(piece).decode()
+    written = bytes(piece)
+    return _short_word(written) if len(written) <= _SHORT else _word(written)
+
+
+def _word(written: bytes) -> str | None:
+    if written == _NULL:
+        return None
+    found = decoding.value(written)
+    said = found.strip() if isinstance(found, str) else written.decode()
     return said[:_LONGEST] or None
+
+
+_short_word: Final = lru_cache(maxsize=_REMEMBERED)(_word)
 
 
 def status(said: str | None, known: Mapping[str, Status]) -> Status:

@@ -8,7 +8,6 @@ import logging
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -200,7 +199,7 @@ async def test_an_item_of_surecart_shows_when_it_was_read_last(hand: Hand) -> No
     try:
         for minute in (0, 1, 2):
             for is_stale in (False, True):
-                later = replace(state, fetched_at=state.fetched_at.replace(minute=minute))
+                later = msgspec.structs.replace(state, fetched_at=state.fetched_at.replace(minute=minute))
                 hand.door.looks[ref] = Look(Reading(later, is_stale))
                 for _ in range(3):
                     prepared = engine.prepare(OperationRequest(text, {"id": ref.id}))
@@ -239,7 +238,9 @@ async def _read_and_dropped(engine: Engine, hand: Hand, text: str, ref: dict[str
     if look is None or look.reading is None:
         return []
     state = look.reading.state
-    hand.door.looks[full] = Look(Reading(replace(state, snapshot=msgspec.structs.replace(state.snapshot, memo={}))))
+    hand.door.looks[full] = Look(
+        Reading(msgspec.structs.replace(state, snapshot=msgspec.structs.replace(state.snapshot, memo={})))
+    )
     try:
         for _ in range(3):
             await engine.execute(engine.prepare(OperationRequest(text, {"ref": ref})), hand.context())

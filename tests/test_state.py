@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from adapters.model import BatchRef, Counts, ItemHead, Items, ItemStatus, Operation, Outcome, Snapshot, Status
 from gateway.core.state import State, changed_items, is_forgotten, merge, next_version

@@ -8,16 +8,17 @@ Invariants:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from adapters.base import Answer
 from adapters.model import BatchRef, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(msgspec.Struct, frozen=True):
     """One batch as last read. `version` changes with its content, `fetched_at` with every answer that confirms it."""
 
     ref: BatchRef
