@@ -54,6 +54,10 @@ class Permit(Protocol):
 class Budget(Protocol):
     """What the funnel knows of a budget; one that several processes share has the same methods."""
 
+    def at_once(self, priority: Priority) -> Permit | None:
+        """A call, where one is to be had without waiting and without looking who else waits for the batch."""
+        ...
+
     async def acquire(self, ref: BatchRef, priority: Priority, patience: float | None) -> Permit:
         """Wait for a call, at most `patience` seconds (None: as long as it takes). Raises `OutOfBudget`."""
         ...
@@ -101,6 +105,13 @@ class LocalBudget:
         is_queue_empty = not self._queries and not self._watches
         return is_queue_empty and self.window.wait(self._clock.monotonic()) == 0.0
 
+    def at_once(self, priority: Priority) -> Permit | None:
+        """A call, where one is to be had without waiting and without looking who else waits for the batch."""
+        if self._queries or (priority is Priority.WATCH and (self._watches or self._waited_for)):
+            return None
+        now = self._clock.monotonic()
+        return self._permit(now) if self.window.wait(now) == 0.0 else None
+
     async def acquire(self, ref: BatchRef, priority: Priority, patience: float | None) -> Permit:
         """Wait for a call, at most `patience` seconds (None: as long as it takes). Raises `OutOfBudget`."""
         while True:
@@ -108,7 +119,7 @@ class LocalBudget:
             if self._waited_for and priority is Priority.WATCH and (until := self._waited_for.get(ref, now)) > now:
                 priority, patience = Priority.QUERY, until - now
             if not self._is_behind(priority) and self.window.wait(now) == 0.0:
-                return self._permit()
+                return self._permit(now)
             permit = await self._queue(_Ticket(ref, now), self._queues[priority], patience)
             if permit is not None:
                 return permit
@@ -163,7 +174,7 @@ class LocalBudget:
                     await self._clock.sleep(max(wait, _TICK))
                 else:
                     self._leave(ticket)
-                    ticket.future.set_result(self._permit())
+                    ticket.future.set_result(self._permit(self._clock.monotonic()))
         finally:
             self._server = None
 
@@ -188,19 +199,19 @@ class LocalBudget:
         ahead = len(self._queues[Priority.QUERY]) // limit.calls
         return (limit.seconds if wait is None else wait) + ahead * limit.seconds
 
-    def _permit(self) -> _LocalPermit:
+    def _permit(self, now: float) -> _LocalPermit:
         self.window.start()
-        return _LocalPermit(self.window, self._clock, self._changed)
+        return _LocalPermit(self.window, self._clock, self._changed, now)
 
 
 class _LocalPermit:
     __slots__ = ("_changed", "_clock", "_started", "_window")
 
-    def __init__(self, window: Window, clock: Clock, changed: asyncio.Event) -> None:
+    def __init__(self, window: Window, clock: Clock, changed: asyncio.Event, started: float) -> None:
         self._window = window
         self._clock = clock
         self._changed = changed
-        self._started = clock.monotonic()
+        self._started = started
 
     def end(self) -> None:
         self._window.end(self._clock.monotonic())

@@ -36,13 +36,20 @@ class Speaker(ResponseHandler):
         wire = self.transport
         return wire is not None and not wire.is_closing() and not self.should_close
 
-    def ask(self, wire: asyncio.Transport, sent: bytes) -> asyncio.Future[Whole | None]:
-        """Send a GET. None comes where the answer is to be `read`."""
+    def ask(self, sent: bytes) -> asyncio.Future[Whole | None]:
+        """Send a GET on a connection that `is_free`. None comes where the answer is to be `read`."""
+        assert self.transport is not None  # noqa: S101 - it is free
         self._asked = asked = self._loop.create_future()
-        wire.write(sent)
+        self.transport.write(sent)
         return asked
 
-    def listen(self, *, has_body: bool) -> None:
+    def say(self, sent: bytes, method: str) -> None:
+        """Send any request, likewise; its answer is to be `read`."""
+        assert self.transport is not None  # noqa: S101 - as above
+        self._listen(has_body=method != "HEAD")
+        self.transport.write(sent)
+
+    def _listen(self, *, has_body: bool) -> None:
         """Let aiohttp's parser read the next answer."""
         self.set_response_params(
             skip_payload=not has_body, read_until_eof=True, auto_decompress=False, read_bufsize=_BUFFER
@@ -57,7 +64,7 @@ class Speaker(ResponseHandler):
         self._asked = None
         whole = read_whole(data)
         if whole is None:
-            self.listen(has_body=True)
+            self._listen(has_body=True)
             super().data_received(data)
         elif whole.is_last:
             self.force_close()

@@ -147,20 +147,14 @@ class Funnel:
                 first = await line.ask(question, line.opening(ref), previous.answers[0])
                 if first is previous.answers[0] and len(previous.answers) == 1:
                     return Fetched(previous.snapshot, previous.answers, self._clock.now(), question.asked)
-            return await self._read(line, account, question, previous, first)
+            reading = Reading(line.adapter.ask(account, ref.source, ref.id), line.party, self._aside)
+            try:
+                return await self._converse(line, question, reading, previous, first)
+            finally:
+                reading.close()
         except BatchError as error:
             line.redaction.error(error)
             raise
-
-    async def _read(
-        self, line: Line, account: Account, question: Question, previous: Fetched | None, first: Answer | None
-    ) -> Fetched:
-        ref = question.ref
-        reading = Reading(line.adapter.ask(account, ref.source, ref.id), line.party, self._aside, self._limits)
-        try:
-            return await self._converse(line, question, reading, previous, first)
-        finally:
-            reading.close()
 
     async def _converse(
         self, line: Line, question: Question, reading: Reading, previous: Fetched | None, first: Answer | None
@@ -181,5 +175,8 @@ class Funnel:
             # equal answers give equal snapshots, so the last equal one need not be read at all
             if previous is not None and is_unchanged and len(answers) == len(kept):
                 return Fetched(previous.snapshot, kept, self._clock.now(), question.asked)
-            step = await reading.send(answer, question.left(self._clock.monotonic()), self._clock)
+            if len(answer.body) < self._limits.decode_aside:
+                step = reading.send(answer)
+            else:
+                step = await reading.send_aside(answer, question.left(self._clock.monotonic()), self._clock)
         return Fetched(step, tuple(answers), self._clock.now(), question.asked)

@@ -86,7 +86,7 @@ class Line:
         return self._opening(ref)
 
     def _first_request(self, ref: BatchRef) -> Request:
-        return first_request(self.adapter.ask(self.account, ref.source, ref.id), str(self.party))
+        return first_request(self.adapter.ask(self.account, ref.source, ref.id), self.party)
 
     async def ask(self, question: Question, request: Request, known: Answer | None) -> Answer:
         """The answer to a request, refused by nobody. What can pass is tried again. Raises `BatchError`.
@@ -97,12 +97,20 @@ class Line:
         failure: BatchError | None = None
         for attempt in range(1, self._limits.retries + 2):
             try:
-                permit, given = await self._enter(question)
+                permit, given = self._enter_at_once(question) or await self._enter(question)
             except UpstreamError as refused:
                 raise failure or refused from None
+            started = self._clock.monotonic()
             if question.asked is None:
-                question.asked = self._clock.monotonic()
-            outcome = await self._call(question, request, known, permit, given)
+                question.asked = started
+            allowed = min(self._limits.call_timeout, question.left(started))
+            try:
+                outcome = await self._wire.send(request, allowed, question.bytes_left, known)
+            except asyncio.CancelledError:
+                permit.end()
+                self._left_alone(given, started)
+                raise
+            outcome = self._ended(question, outcome, known, permit, given, started)
             if isinstance(outcome, Answer):
                 return outcome
             failure = outcome
@@ -138,6 +146,17 @@ class Line:
         await self.budget.aclose()
         await self._wire.aclose()
 
+    def _enter_at_once(self, question: Question) -> tuple[Permit, Pass] | None:
+        """The same where nobody has to wait; None where that takes longer, or ends in a refusal."""
+        permit = self.budget.at_once(question.priority)
+        if permit is None:
+            return None
+        given = self.breaker.enter(self._clock.monotonic())
+        if given is None:
+            permit.cancel()
+            return None
+        return permit, given
+
     async def _enter(self, question: Question) -> tuple[Permit, Pass]:
         """Permission from breaker and budget. A watch's patience stands still while it waits for the budget."""
         now = self._clock.monotonic()
@@ -158,23 +177,25 @@ class Line:
             raise self._resting(self.breaker.closed_for(after) or 0.0)
         return permit, given
 
-    async def _call(
-        self, question: Question, request: Request, known: Answer | None, permit: Permit, given: Pass
+    def _ended(
+        self,
+        question: Question,
+        outcome: Answer | BatchError,
+        known: Answer | None,
+        permit: Permit,
+        given: Pass,
+        started: float,
     ) -> Answer | BatchError:
-        started = self._clock.monotonic()
-        allowed = min(self._limits.call_timeout, question.left(started))
-        try:
-            outcome = await self._wire.send(request, allowed, question.bytes_left, known)
-        except asyncio.CancelledError:
-            permit.end()
-            self._left_alone(given, started)
-            raise
+        """A call was made: give back what was taken for it, look at what came, and tell who counts."""
         permit.end()
-        status = outcome.status if isinstance(outcome, Answer) else None
-        if isinstance(outcome, Answer) and outcome is not known:
-            outcome = self._refusal(outcome, permit) or outcome
-        seconds = self._clock.monotonic() - started
-        self._judge(given, outcome, status, seconds, question)
+        status = None
+        if isinstance(outcome, Answer):
+            status = outcome.status
+            if outcome is not known:
+                outcome = self._refusal(outcome, permit) or outcome
+        now = self._clock.monotonic()
+        seconds = now - started
+        self._judge(given, outcome, status, seconds, question, now)
         self._observe(question.ref, outcome, status, seconds)
         return outcome
 
@@ -198,10 +219,15 @@ class Line:
         )
 
     def _judge(
-        self, given: Pass, outcome: Answer | BatchError, status: int | None, seconds: float, question: Question
+        self,
+        given: Pass,
+        outcome: Answer | BatchError,
+        status: int | None,
+        seconds: float,
+        question: Question,
+        now: float,
     ) -> None:
         """Tell the breaker: no answer, a 5xx and an answer that took too long are failures."""
-        now = self._clock.monotonic()
         slow = self._limits.slow_call
         if status is not None or isinstance(outcome, InvalidAnswer):
             failed = seconds >= slow or (status or 0) >= 500

@@ -18,7 +18,6 @@ from adapters.errors import BatchError, InvalidAnswer, UpstreamTimeout
 from adapters.fault import fault
 from adapters.model import BatchRef, Snapshot
 from adapters.translation import Party
-from adapters.upstream import UpstreamLimits
 
 
 class Aside:
@@ -42,21 +41,22 @@ class Aside:
 class Reading:
     """One run of an adapter's `ask`."""
 
-    def __init__(self, asking: Asking, party: Party, aside: Aside, limits: UpstreamLimits) -> None:
+    def __init__(self, asking: Asking, party: Party, aside: Aside) -> None:
         self._asking = asking
         self._party = party
         self._aside = aside
-        self._limits = limits
         self._running: asyncio.Future[Request | Snapshot] | None = None
 
     def begin(self) -> Request:
         """The first request."""
-        return _begin(self._asking, str(self._party))
+        return _begin(self._asking, self._party)
 
-    async def send(self, answer: Answer, seconds: float, clock: Clock) -> Request | Snapshot:
+    def send(self, answer: Answer) -> Request | Snapshot:
         """What follows from the answer. Raises `BatchError`."""
-        if len(answer.body) < self._limits.decode_aside:
-            return _guarded(self._asking, answer, str(self._party))
+        return _guarded(self._asking, answer, self._party)
+
+    async def send_aside(self, answer: Answer, seconds: float, clock: Clock) -> Request | Snapshot:
+        """The same for a large answer, in another thread, within that many seconds."""
         self._running = self._aside.start(self._asking, answer)
         failure: BatchError
         try:
@@ -67,7 +67,7 @@ class Reading:
             failure = UpstreamTimeout(f"{self._party}: the answer was too large to be read in time. Ask again.")
         except Exception as error:  # noqa: BLE001 - whatever an adapter raised
             self._running = None
-            failure = _meaning(error, str(self._party))
+            failure = _meaning(error, self._party)
         else:
             return step
         raise failure
@@ -81,7 +81,7 @@ class Reading:
         self._running.add_done_callback(lambda done: (done.cancelled() or done.exception(), asking.close()))
 
 
-def first_request(asking: Asking, who: str) -> Request:
+def first_request(asking: Asking, who: object) -> Request:
     """What a run of an adapter asks first; the run ends there. Raises `BatchError`."""
     try:
         return _begin(asking, who)
@@ -107,7 +107,7 @@ def replay(adapter: Adapter, account: Account, ref: BatchRef, answers: Iterable[
     raise InvalidAnswer(f"{who}: the answers that were kept are not all there.")
 
 
-def _begin(asking: Asking, who: str) -> Request:
+def _begin(asking: Asking, who: object) -> Request:
     failure: BatchError
     try:
         return next(asking)
@@ -118,7 +118,7 @@ def _begin(asking: Asking, who: str) -> Request:
     raise failure
 
 
-def _guarded(asking: Asking, answer: Answer, who: str) -> Request | Snapshot:
+def _guarded(asking: Asking, answer: Answer, who: object) -> Request | Snapshot:
     failure: BatchError
     try:
         return _step(asking, answer)
@@ -134,9 +134,9 @@ def _step(asking: Asking, answer: Answer) -> Request | Snapshot:
         return end.value
 
 
-def _meaning(error: Exception, who: str) -> BatchError:
+def _meaning(error: Exception, who: object) -> BatchError:
     if isinstance(error, BatchError):
         return error
     if isinstance(error, (msgspec.DecodeError, UnicodeDecodeError, RecursionError)):
         return InvalidAnswer(f"{who}: the answer is not the JSON that was asked for. Ask again in a moment.")
-    return fault(error, who)
+    return fault(error, str(who))

@@ -113,7 +113,10 @@ class AiohttpTransport(Transport):
         host = self._hosts.get(request.origin) or self._host(request)
         connection = self._free.take(request.origin) or await self._connect(host)
         try:
-            answer = await _answered(connection, self._sent(request, host), request.method)
+            speaker = _speaker(connection)
+            sent = self._sent(request, host)
+            whole = await speaker.ask(sent) if request.method == "GET" else speaker.say(sent, request.method)
+            answer = await _parsed(connection, speaker) if whole is None else whole.answer
         except BaseException:
             connection.close()
             raise
@@ -160,22 +163,18 @@ class AiohttpTransport(Transport):
         return self._connector
 
 
-async def _answered(connection: Connection, sent: bytes, method: str) -> Incoming:
-    """Send a request; the final answer, its body as far as it has come."""
-    protocol = connection.protocol
-    wire = None if protocol is None else protocol.transport
-    if not isinstance(protocol, Speaker) or wire is None or not protocol.is_free:
+def _speaker(connection: Connection) -> Speaker:
+    speaker = connection.protocol
+    if not isinstance(speaker, Speaker) or not speaker.is_free:
         raise _Stale
-    if method == "GET":
-        whole = await protocol.ask(wire, sent)
-        if whole is not None:
-            return whole.answer
-    else:
-        protocol.listen(has_body=method != "HEAD")
-        wire.write(sent)
-    head, payload = await protocol.read()
+    return speaker
+
+
+async def _parsed(connection: Connection, speaker: Speaker) -> Incoming:
+    """The final answer as aiohttp's parser reads it, its body as far as it has come."""
+    head, payload = await speaker.read()
     while 100 <= head.code < 200 and head.code != _SWITCHED:
-        head, payload = await protocol.read()
+        head, payload = await speaker.read()
     if payload.is_eof():
         return Incoming(head.code, head.raw_headers, payload.read_nowait())
     return Incoming(head.code, head.raw_headers, _Body(connection, payload))

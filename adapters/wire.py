@@ -54,7 +54,17 @@ class Wire:
         """
         try:
             with within(self._clock, seconds):
-                return await self._exchange(request, most, known)
+                call = self._outgoing(request.method, request.url, tuple(request.headers.items()))
+                answer = await self._exchanged(call)
+                headers, body = _looked_at(answer), answer.body
+                coding, length = headers.pop(_CODING, ""), headers.pop(_LENGTH, None)
+                if not isinstance(body, bytes):
+                    body = await _taken(body, coding, length, most)
+                else:
+                    body = await whole_body(body, coding, most) if coding else bounded(body, most)
+            if known is not None and answer.status == known.status and body == known.body:
+                return known
+            return Answer(answer.status, body, headers)
         except Exception as error:  # noqa: BLE001 - every kind is translated
             return translate(error, self._party) or fault(error, str(self._party))
 
@@ -68,20 +78,6 @@ class Wire:
             return outgoing(Request(method, address, dict(headers)))
         root, target = plain
         return self._frame(method, root, headers).to(target)
-
-    async def _exchange(self, request: Request, most: int, known: Answer | None) -> Answer:
-        call = self._outgoing(request.method, request.url, tuple(request.headers.items()))
-        answer = await self._exchanged(call)
-        headers = _looked_at(answer)
-        coding, length = headers.pop(_CODING, ""), headers.pop(_LENGTH, None)
-        body = answer.body
-        if not isinstance(body, bytes):
-            body = await _taken(body, coding, length, most)
-        else:
-            body = await whole_body(body, coding, most) if coding else bounded(body, most)
-        if known is not None and answer.status == known.status and body == known.body:
-            return known
-        return Answer(answer.status, body, headers)
 
 
 async def _through_httpx(transport: httpx.AsyncBaseTransport, request: Outgoing) -> Incoming:
