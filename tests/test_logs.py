@@ -23,6 +23,7 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.observation import Observation
 from gateway.observe.request_id import CURRENT, RequestIds
 from gateway.observe.text import shown
+from gateway.observe.told import Told, tell
 from gateway.observe.writing import LineHandler
 from gateway.sandbox.accounts import sandbox_accounts
 from gateway.sandbox.app import create_sandbox
@@ -327,3 +328,43 @@ def test_without_a_loop_every_line_is_written_as_it_comes() -> None:
     log_to_stderr(LogSettings(format="json"), stream)
     logging.getLogger("gateway.test").info("quiet.event")
     assert stream.getvalue().count("\n") == 1
+
+
+async def test_events_of_requests_keep_their_place_and_their_request() -> None:
+    stream = io.StringIO()
+    log_to_stderr(LogSettings(format="json"), stream)
+    log = logging.getLogger("gateway.test")
+    for number in range(3):
+        token = CURRENT.set(f"request-{number}")
+        tell(log, logging.INFO, "http.request", {"n": number, "path": EVIL, "event": "another", "seconds": 0.12345678})
+        CURRENT.reset(token)
+        log.info("quiet.event")
+    assert stream.getvalue() == ""
+    log.warning("loud.event")
+    told = lines(stream)
+    assert [line["event"] for line in told] == ["http.request", "quiet.event"] * 3 + ["loud.event"]
+    assert [line.get("request_id") for line in told[::2]] == ["request-0", "request-1", "request-2", None]
+    assert told[0] == {**told[0], "n": 0, "path": shown(EVIL), "seconds": 0.123457, "level": "info"}
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), PrettyFormatter(has_colours=False)])
+def test_an_event_of_a_request_is_written_as_any_other(formatter: logging.Formatter) -> None:
+    fields = {"method": "POST", "path": EVIL, "status": 200, "seconds": 0.1, "peer": None, "time": "never"}
+    told, usual = Told("gateway.test", logging.WARNING, "http.request", fields), record("http.request", fields)
+    usual.created = told.created
+    assert formatter.format(told) == formatter.format(usual)
+
+
+async def test_an_event_that_cannot_be_written_costs_no_other_line(capsys: pytest.CaptureFixture[str]) -> None:
+    class Unwritable:
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    stream = io.StringIO()
+    log_to_stderr(LogSettings(format="json"), stream)
+    log = logging.getLogger("gateway.test")
+    for value in (1, Unwritable(), 2):
+        tell(log, logging.INFO, "http.request", {"n": value})
+    log.warning("loud.event")
+    assert [line.get("n") for line in lines(stream)] == [1, 2, None]
+    assert "no words" in capsys.readouterr().err

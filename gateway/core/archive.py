@@ -8,7 +8,7 @@ from contextlib import suppress
 from adapters.base import Account
 from adapters.clock import Clock
 from adapters.model import BatchRef
-from gateway.core.freshness import DAY
+from gateway.core.freshness import DAY, Freshness
 from gateway.core.keeper import Keeper
 from gateway.core.kept import StorageKeys, pack, unpack
 from gateway.core.state import State
@@ -21,9 +21,10 @@ _SWEEP = 3600.0
 class Archive:
     """Keeper and store behind one door. Writes to the store happen behind the answer."""
 
-    def __init__(self, keeper: Keeper, store: Store | None, clock: Clock) -> None:
+    def __init__(self, keeper: Keeper, store: Store | None, freshness: Freshness, clock: Clock) -> None:
         self._keeper = keeper
         self._store = store
+        self._freshness = freshness
         self._clock = clock
         self._keys = StorageKeys()
         self._writer = Writer(store, clock) if store is not None else None
@@ -59,24 +60,30 @@ class Archive:
         """What other processes have read or confirmed since, or None."""
         return await self._keeper.newer(account, state)
 
-    async def confirm(self, account: Account, state: State, lifetime: float) -> State:
+    async def confirm(self, account: Account, state: State) -> State:
         """Note that a kept state was read again; the state to believe comes back."""
-        return await self._keeper.confirm(account, state, max(lifetime, DAY))
+        return await self._keeper.confirm(account, state, self.lifetime(state))
 
-    async def put(self, account: Account, state: State, lifetime: float) -> State:
+    async def put(self, account: Account, state: State) -> State:
         """Keep a state: as the last known one for a day at least, a terminal one also across restarts.
 
         The state to believe comes back: somebody else may have read a later one.
         """
-        state = await self._keeper.put(account, state, max(lifetime, DAY))
+        if self._keeper.is_shared:
+            state = await self._keeper.put(account, state, self.lifetime(state))
         if self._writer is not None and state.snapshot.is_terminal:
             self._writer.note().keep(self._keys.of(account, state.ref), pack(state), state.fetched_at)
-            await self._writer.room()
+            if self._writer.is_full:
+                await self._writer.room()
         return state
 
-    async def dropped(self, account: Account, state: State, lifetime: float) -> None:
+    async def dropped(self, account: Account, state: State) -> None:
         """Take note that there is no room any more for a state among those at hand."""
-        await self._keeper.dropped(account, state, max(lifetime, DAY))
+        await self._keeper.dropped(account, state, self.lifetime(state))
+
+    def lifetime(self, state: State) -> float:
+        """For how long (seconds) a state is to be found beyond those at hand: a day at least."""
+        return max(self._freshness.lifetime(state), DAY)
 
     def watch(self, ref: BatchRef) -> None:
         """Note a watch, to be resumed after a restart."""

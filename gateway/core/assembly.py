@@ -103,11 +103,11 @@ async def open_core(
         stack.push_async_callback(funnel.aclose)
         keeper = cluster.keeper if cluster is not None else _own_keeper(settings, clock)
         store = Store(settings.store, settings.store_limits) if settings.store is not None else None
-        archive = Archive(keeper, store, clock)
+        freshness = Freshness(settings.lifetimes)
+        archive = Archive(keeper, store, freshness, clock)
         stack.push_async_callback(archive.aclose)
         await archive.open()
         accounts = Accounts(settings.accounts)
-        freshness = Freshness(settings.lifetimes)
         batches = Batches(accounts, funnel, archive, freshness, clock, settings.query_timeout, observer)
         stack.push_async_callback(batches.aclose)
         dice = random.Random(random.random())  # noqa: S311 - jitter, not a secret; who seeds the module's seeds it

@@ -23,7 +23,7 @@ from adapters.model import BatchRef
 from adapters.registry import ADAPTERS
 from gateway.core.accounts import EVERYTHING, Accounts, Scope
 from gateway.core.archive import Archive
-from gateway.core.freshness import DAY, Freshness
+from gateway.core.freshness import Freshness
 from gateway.core.inflight import InFlight
 from gateway.core.observer import UNOBSERVED, Answered, CoreObserver
 from gateway.core.state import Reading, State, adopt, is_forgotten, merge, next_version
@@ -105,7 +105,9 @@ class Batches:
 
     async def look(self, ref: BatchRef, max_age: float | None = None) -> Look:
         """The same, with the failure beside the last known state instead of raised."""
-        state = self._states.get(ref) or await self._recall(ref)
+        state = self._states.get(ref)
+        if state is None and self._may_recall(ref):
+            state = await self._recall(ref)
         now = self._clock.monotonic()
         if state is not None:
             if self._freshness.is_fresh(state, now, max_age):
@@ -145,15 +147,12 @@ class Batches:
                 return await self._inflight.lead(ref, lambda: self._ask(ref, priority))
             if is_joined:
                 self.funnel.hurry(ref, self._timeout)
-            return await self._ask_in_time(ref)
-
-    async def _ask_in_time(self, ref: BatchRef) -> State:
-        try:
-            with within(self._clock, self._timeout + _LAST_WORDS):
-                return await self._inflight.ask(ref, lambda: self._ask(ref, Priority.QUERY))
-        except TimeoutError:
-            title = ADAPTERS[self.accounts[ref.account].marketplace].title
-            raise UpstreamTimeout(f"{title} has not answered yet: ask again in a moment.") from None
+            try:
+                with within(self._clock, self._timeout + _LAST_WORDS):
+                    return await self._inflight.ask(ref, lambda: self._ask(ref, Priority.QUERY))
+            except TimeoutError:
+                title = ADAPTERS[self.accounts[ref.account].marketplace].title
+                raise UpstreamTimeout(f"{title} has not answered yet: ask again in a moment.") from None
 
     async def known(self, ref: BatchRef) -> State | None:
         """The last known state, however old, without asking the marketplace."""
@@ -176,7 +175,7 @@ class Batches:
     def ended(self) -> list[tuple[Account, State, float]]:
         """The terminal states at hand, and for how long (seconds) each is to be found elsewhere too."""
         ended = [state for state in self._states if state.snapshot.is_terminal]
-        return [(self.accounts[one.ref.account], one, max(self._freshness.lifetime(one), DAY)) for one in ended]
+        return [(self.accounts[one.ref.account], one, self._archive.lifetime(one)) for one in ended]
 
     async def _caught_up(self, state: State) -> State:
         """The state, or a newer one that another process has read."""
@@ -201,6 +200,10 @@ class Batches:
             if self._freshness.is_fresh(state, self._clock.monotonic(), None):
                 return state
         return await self._inflight.ask(ref, lambda: self._ask(ref, Priority.QUERY))
+
+    def _may_recall(self, ref: BatchRef) -> bool:
+        """False where a batch that is not at hand is surely not kept elsewhere."""
+        return bool(self._states.dropped) or self._archive.may_hold(self.accounts[ref.account], ref)
 
     async def _recall(self, ref: BatchRef) -> State | None:
         if self._states.dropped:
@@ -269,8 +272,8 @@ class Batches:
         self._tell(state)
         return state
 
-    async def _keep(self, state: State, keep: Callable[[Account, State, float], Awaitable[State]]) -> State:
-        believed = await keep(self.accounts[state.ref.account], state, self._freshness.lifetime(state))
+    async def _keep(self, state: State, keep: Callable[[Account, State], Awaitable[State]]) -> State:
+        believed = await keep(self.accounts[state.ref.account], state)
         at_hand = self._states.get(state.ref)  # it may be newer than before the wait
         believed = adopt(at_hand, believed) if at_hand is not None else believed
         self._states.put(believed)
@@ -283,7 +286,7 @@ class Batches:
         dropped = self._states.dropped
         while dropped:
             state = dropped.popleft()
-            await self._archive.dropped(self.accounts[state.ref.account], state, self._freshness.lifetime(state))
+            await self._archive.dropped(self.accounts[state.ref.account], state)
 
     def _tell(self, state: State) -> None:
         if self._listener is not None:

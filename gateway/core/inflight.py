@@ -23,9 +23,9 @@ class InFlight(Generic[K, V]):
     def __contains__(self, key: K) -> bool:
         return key in self._asked
 
-    async def ask(self, key: K, question: Question[V]) -> V:
+    def ask(self, key: K, question: Question[V]) -> Coroutine[Any, Any, V]:
         """The answer of the running question of that key, or of a new one. Its exception reaches every caller."""
-        return await _unharmed(self.start(key, question))
+        return _unharmed(self.start(key, question))
 
     async def lead(self, key: K, question: Question[V]) -> V:
         """The same for a caller that never leaves before its answer: a new question is asked in its own task."""

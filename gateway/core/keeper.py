@@ -36,6 +36,7 @@ class Keeper(Protocol):
         """Keep a state that was just read, for that many seconds at least; the state to believe comes back.
 
         It is the given one, perhaps under another version, or the one of somebody who read later or saw the end.
+        Where nobody else reads this need not be called: the state is held as a record.
         """
         ...
 

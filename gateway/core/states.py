@@ -17,7 +17,10 @@ _ITEM: Final = 400
 
 def weight(state: State) -> int:
     """About how many bytes a state takes in memory."""
-    return _OVERHEAD + sum(len(a.body) for a in state.answers) * 2 + len(state.snapshot.items) * _ITEM
+    size = _OVERHEAD + len(state.snapshot.items.heads) * _ITEM
+    for answer in state.answers:
+        size += 2 * len(answer.body)
+    return size
 
 
 class States:

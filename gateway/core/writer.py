@@ -43,9 +43,14 @@ class Writer:
         self._noted.set()
         return self._changes
 
+    @property
+    def is_full(self) -> bool:
+        """True while too much is to be written."""
+        return self._changes.is_heavy
+
     async def room(self) -> None:
         """Wait while too much is to be written. What was noted before stays noted, whoever leaves."""
-        while self._changes.is_heavy:
+        while self.is_full:
             self._drained.clear()
             await self._drained.wait()
 

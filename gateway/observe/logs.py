@@ -55,6 +55,8 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
+        if isinstance(record, Told):
+            return self._of_told(record)
         event, words = event_of(record)
         line: dict[str, Any] = {
             "time": self._time(record.created),
@@ -64,11 +66,25 @@ class JsonFormatter(logging.Formatter):
         }
         if words:
             line["message"] = words
-        if (request_id := CURRENT.get(None)) is not None:
+        if (request_id := request_id_of(record)) is not None:
             line["request_id"] = request_id
         line = {**line, **fields_of(record), **line}  # no field takes the place of what is known here
         if record.exc_info:
             line["exception"] = _lines(self.formatException(record.exc_info))
+        return _encode(line).decode()
+
+    def _of_told(self, record: Told) -> str:
+        line: dict[str, Any] = {
+            "time": self._time(record.created),
+            "level": record.levelname.lower(),
+            "event": record.msg,
+            "logger": record.name,
+        }
+        if record.request_id is not None:
+            line["request_id"] = record.request_id
+        for name, value in record.fields.items():
+            if name not in line:  # no field takes the place of what is known here
+                line[name] = _shown(value) if isinstance(value, str) and len(value) <= _SHORT else _told(value)
         return _encode(line).decode()
 
     def _time(self, at: float) -> str:
@@ -89,7 +105,7 @@ class PrettyFormatter(logging.Formatter):
         """The line of a record."""
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S.%f")[:-3]
         told = dict(fields_of(record))
-        if (request_id := CURRENT.get(None)) is not None:
+        if (request_id := request_id_of(record)) is not None:
             told.setdefault("request_id", request_id)
         pairs = " ".join(f"{self._paint('2', f'{name}=')}{_value(value)}" for name, value in told.items())
         level = self._paint(_COLOURS.get(record.levelname, "0"), f"{record.levelname:<7}")
@@ -104,6 +120,11 @@ class PrettyFormatter(logging.Formatter):
 
     def _paint(self, colour: str, text: str) -> str:
         return f"\033[{colour}m{text}\033[0m" if self._has_colours else text
+
+
+def request_id_of(record: logging.LogRecord) -> str | None:
+    """The id of the request that was being answered when something was told."""
+    return record.request_id if isinstance(record, Told) else CURRENT.get(None)
 
 
 def event_of(record: logging.LogRecord) -> tuple[str, str]:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from gateway.observe.request_id import CURRENT
+
 
 @lru_cache(maxsize=64)
 def _blank(name: str, level: int, event: str) -> dict[str, Any]:
@@ -22,6 +24,8 @@ class Told(logging.LogRecord):
     """An event and its fields."""
 
     fields: Mapping[str, Any]
+    request_id: str | None
+    """Of the request that was being answered: such events are written a moment later."""
 
     def __init__(self, name: str, level: int, event: str, fields: Mapping[str, Any]) -> None:  # pyright: ignore[reportMissingSuperCall] - which is what takes long
         now = time.time()
@@ -29,6 +33,7 @@ class Told(logging.LogRecord):
         known["created"] = now
         known["msecs"] = now % 1 * 1000
         known["fields"] = fields
+        known["request_id"] = CURRENT.get(None)
         self.__dict__ = known
 
 
