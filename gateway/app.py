@@ -186,7 +186,7 @@ class Gateway:
         self._stack.push_async_callback(endpoint.aclose)
         self._graphql = endpoint
         if answers is not None and not observing.is_tracing:
-            self._heads = Heads(endpoint, entrance, self._access, self._clock)
+            self._heads = Heads(endpoint, entrance, entrance.rates, self._access, self._clock)
             self._repeats = Repeats(endpoint, self._heads, entrance.rates, self._access, answers)
             endpoint.remember_by(self._repeats)
 

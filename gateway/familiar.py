@@ -14,10 +14,13 @@ from typing import Any, Final, NamedTuple
 
 from adapters.clock import Clock
 from gateway.access.assembly import Entrance
+from gateway.access.rates import Rates
+from gateway.access.shared_rates import SharedRates
 from gateway.observe.access import Access, Visit
 from gateway.observe.request_id import HEADER
 from gateway.transports.clients import Client
 from gateway.transports.endpoint import GraphQLEndpoint
+from gateway.transports.http import Read
 from gateway.transports.negotiation import Media, acceptable
 from gateway.transports.query import HttpQuery
 from gateway.transports.repeated import Familiar, Sent, Write
@@ -61,9 +64,17 @@ class Head(NamedTuple):
 class Heads:
     """Knows heads by the address that they came from."""
 
-    def __init__(self, endpoint: GraphQLEndpoint, entrance: Entrance, access: Access, clock: Clock) -> None:
+    def __init__(
+        self,
+        endpoint: GraphQLEndpoint,
+        entrance: Entrance,
+        rates: Rates | SharedRates | None,
+        access: Access,
+        clock: Clock,
+    ) -> None:
         self._endpoint = endpoint
         self._entrance = entrance
+        self._rates = rates
         self._access = access
         self._clock = clock
         self._known: dict[tuple[str, bytes], Head] = {}
@@ -113,9 +124,17 @@ class Heads:
         visit = self._access.begin(self._entrance.guard.around(scope, send))
         query = _Query(scope, receive, visit, self._clock, known, sent, write)
         try:
-            await self._endpoint.handle_read(query, scope, visit.send, known.client, known.accepted, sent.body)
+            read = Read(sent.body, known.context, self._count(known.client))
+            await self._endpoint.handle_read(query, scope, visit.send, known.client, known.accepted, read)
         finally:
             self._access.end(visit, scope)
+
+    def _count(self, client: Client) -> bool:
+        """Count an operation, where the client may start one without asking."""
+        grant = None if self._rates is None else self._rates.granted(client.name)
+        if grant is not None:
+            grant.left -= 1
+        return grant is not None
 
     def _read(self, sent: Sent, scope: Scope, client: Client, media: Media, context: Any) -> Head:
         """What is answered is put together as the usual way does it, and cut where answers differ."""
@@ -137,6 +156,8 @@ class _Query(HttpQuery):
     """A query under a known head, answered in one piece where its answer is of the kind that is known."""
 
     __slots__ = ("_known", "_sent", "_visit", "_write")
+
+    is_familiar = True
 
     def __init__(
         self,

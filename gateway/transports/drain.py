@@ -14,13 +14,10 @@ class Drain:
     """
 
     def __init__(self) -> None:
+        self.has_begun = False
+        """True once the gateway is going down."""
         self._begun = asyncio.Event()
         self._listeners: list[Callable[[], None]] = []
-
-    @property
-    def has_begun(self) -> bool:
-        """True once the gateway is going down."""
-        return self._begun.is_set()
 
     async def wait(self) -> None:
         """Return when it begins."""
@@ -32,7 +29,8 @@ class Drain:
 
     def begin(self) -> None:
         """Let everybody go, now. From the event loop's thread; a second call does nothing."""
-        if not self._begun.is_set():
+        if not self.has_begun:
+            self.has_begun = True
             self._begun.set()
             for listener in self._listeners:
                 listener()

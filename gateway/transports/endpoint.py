@@ -9,7 +9,7 @@ from gateway.engine.engine import Engine
 from gateway.transports.caching import Caching
 from gateway.transports.clients import Admit, Authenticate, Client, anyone
 from gateway.transports.drain import Drain
-from gateway.transports.http import HttpTransport
+from gateway.transports.http import HttpTransport, Read
 from gateway.transports.limits import TransportLimits
 from gateway.transports.live import Crowd
 from gateway.transports.negotiation import Media
@@ -64,10 +64,10 @@ class GraphQLEndpoint:
             await self._websocket.handle(scope, receive, send)
 
     def handle_read(
-        self, live: HttpQuery, scope: Scope, send: Send, client: Client, accepted: tuple[Media, ...], body: bytes
+        self, live: HttpQuery, scope: Scope, send: Send, client: Client, accepted: tuple[Media, ...], read: Read
     ) -> Awaitable[None]:
         """Answer a POST that was read whole: the client was let in, and takes answers of these media types."""
-        return self._http.handle_read(live, scope, send, client, accepted, body)
+        return self._http.handle_read(live, scope, send, client, accepted, read)
 
     def is_open(self, client: Client) -> bool:
         """True while the client may run one query more, and the gateway does not end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gateway.engine.engine import Engine
 from gateway.engine.errors import unexpected
@@ -61,6 +61,16 @@ _Streaming = tuple[Media, Prepared | RequestError, Client]
 """What is to be streamed, in which form, to whom."""
 
 
+class Read(NamedTuple):
+    """A request whose head is known: what was read of it."""
+
+    body: bytes
+    context: Any
+    """What the operation's resolvers may touch."""
+    is_counted: bool
+    """Whether it was counted already among the operations that its client may start."""
+
+
 class HttpTransport:
     """Answers HTTP requests."""
 
@@ -97,12 +107,12 @@ class HttpTransport:
             await self._streaming.run(scope, receive, send, *stream)
 
     async def handle_read(
-        self, live: HttpQuery, scope: Scope, send: Send, client: Client, accepted: tuple[Media, ...], body: bytes
+        self, live: HttpQuery, scope: Scope, send: Send, client: Client, accepted: tuple[Media, ...], read: Read
     ) -> None:
         """Answer a POST that was read whole, whose head was judged before and found good."""
         live.client = client
         live.is_read = True
-        stream = await self._while_alive(live, accepted, self._answer_read(scope, live, client, accepted, body))
+        stream = await self._while_alive(live, accepted, self._answer_read(scope, live, client, accepted, read))
         if stream is not None:
             await self._streaming.run(scope, live.receive, send, *stream)
 
@@ -146,10 +156,11 @@ class HttpTransport:
         return await self._answer_request(scope, live, client, accepted, request, headers.get(b"if-none-match"))
 
     async def _answer_read(
-        self, scope: Scope, live: HttpQuery, client: Client, accepted: tuple[Media, ...], body: bytes
+        self, scope: Scope, live: HttpQuery, client: Client, accepted: tuple[Media, ...], read: Read
     ) -> _Streaming | None:
-        await self._count(client)
-        return await self._answer_request(scope, live, client, accepted, decode(body))
+        if not read.is_counted:
+            await self._count(client)
+        return await self._answer_request(scope, live, client, accepted, decode(read.body), context=read.context)
 
     async def _answer_request(
         self,
@@ -159,6 +170,7 @@ class HttpTransport:
         accepted: tuple[Media, ...],
         request: OperationRequest,
         if_none_match: bytes | None = None,
+        context: object = None,
     ) -> _Streaming | None:
         try:
             try:
@@ -178,7 +190,7 @@ class HttpTransport:
         if is_get and self._caching is not None and _TICKET not in scope["query_string"]:
             await self._run_kept(live, prepared, client, media, self._caching, if_none_match)
         else:
-            await self._run_plainly(scope, live, prepared, client, media)
+            await self._run_plainly(scope, live, prepared, client, media, context or self._context(client))
         return None
 
     async def _answer_errors(
@@ -193,14 +205,16 @@ class HttpTransport:
         return None
 
     async def _run_plainly(
-        self, scope: Scope, live: HttpQuery, prepared: Prepared, client: Client, media: Media
+        self, scope: Scope, live: HttpQuery, prepared: Prepared, client: Client, media: Media, context: object
     ) -> None:
-        context, remember = self._context(client), self.remember
+        remember = self.remember
         since = None if remember is None else remember.generation
-        body = await self._run(prepared, context, client)
+        body, is_at_once = await self._run(prepared, context, client)
         parting = self._parting()
         if parting or not live.answer_whole(media, body):
             await live.answer(answer(200, media, body, parting))
+        if live.is_familiar and not is_at_once:
+            return  # its head is known, and its body says nothing that could be answered again at once
         if remember is not None and (sent := live.sent) is not None and remember.generation == since:
             remember(sent, scope, client, media, prepared, context)
 
@@ -215,14 +229,15 @@ class HttpTransport:
     ) -> None:
         """Run a query over GET; its answer may be one that browsers keep."""
         witnessed = caching.witness(self._context(client))
-        body = await self._run(prepared, witnessed.context, client)
+        body, _ = await self._run(prepared, witnessed.context, client)
         kept = witnessed.validators(body, media)
         if is_known(if_none_match, kept):
             await live.answer(answer_empty(304, (*kept, *self._parting())))
         else:
             await live.answer(answer(200, media, body, (*kept, *self._parting())))
 
-    async def _run(self, prepared: Prepared, context: object, client: Client) -> bytes:
+    async def _run(self, prepared: Prepared, context: object, client: Client) -> tuple[bytes, bool]:
+        """The answer, and whether it was there at once."""
         queries = self._crowd.queries
         if queries.take(client.name) is not None:
             status, error = (429, TOO_MANY) if queries.has_room else (503, OVERLOADED)
@@ -230,7 +245,7 @@ class HttpTransport:
         self._crowd.observer.operation(prepared.kind)
         try:
             result = self._engine.run(prepared, context)
-            return result if isinstance(result, bytes) else await result
+            return (result, True) if isinstance(result, bytes) else (await result, False)
         finally:
             queries.give(client.name)
 

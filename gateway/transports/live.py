@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from enum import Enum
 from typing import ClassVar, Final
@@ -161,7 +160,7 @@ class Ceiling:
     def __init__(self, total: int, each: int) -> None:
         self._total = total
         self._each = each
-        self._taken: Counter[str] = Counter()
+        self._taken: dict[str, int] = {}
         self.count = 0
 
     @property
@@ -177,17 +176,18 @@ class Ceiling:
         """Take a place, or say in words why there is none."""
         if self.count >= self._total:
             return "The gateway holds as many as it can: try again later."
-        if self._taken[name] >= self._each:
+        taken = self._taken.get(name, 0)
+        if taken >= self._each:
             return f"You hold {self._each} at the same time, which is as many as you may."
-        self._taken[name] += 1
+        self._taken[name] = taken + 1
         self.count += 1
         return None
 
     def give(self, name: str) -> None:
         """Give a place back."""
         self.count -= 1
-        self._taken[name] -= 1
-        if self._taken[name] <= 0:
+        left = self._taken[name] = self._taken[name] - 1
+        if left <= 0:
             del self._taken[name]
 
 

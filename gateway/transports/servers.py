@@ -27,6 +27,8 @@ class HttpProtocol(BoundedProtocol):
         """The request that came last, where it came in one piece."""
         self._answered_at = 0.0
         """When the last one was answered at once."""
+        self._started_with: object = None
+        self._started = b""
 
     def data_received(self, data: bytes) -> None:
         """Called for whatever has arrived."""
@@ -90,15 +92,20 @@ class HttpProtocol(BoundedProtocol):
         self._start_asgi_task(cycle, cast("Any", application))
 
     def _write(self, headers: bytes, body: bytes) -> None:
-        head = b"".join((STATUS_LINE[200], *self._own_lines(), headers, b"\r\n"))
+        head = b"".join((self._start(), headers, b"\r\n"))
         if len(body) > LARGEST:
             self.transport.write(head)
             self.transport.write(body)
         else:
             self.transport.write(head + body)
 
-    def _own_lines(self) -> list[bytes]:
-        return [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+    def _start(self) -> bytes:
+        """The status line and the server's own headers, which are another list in each second."""
+        headers = self.server_state.default_headers
+        if headers is not self._started_with:
+            self._started_with = headers
+            self._started = b"".join((STATUS_LINE[200], *(b"%b: %b\r\n" % header for header in headers)))
+        return self._started
 
 
 def http_protocol(
