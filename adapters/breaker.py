@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from adapters.upstream import UpstreamLimits
 
@@ -32,7 +34,7 @@ class BreakerState(Enum):
     HALF_OPEN = "HALF_OPEN"
 
 
-class Pass(NamedTuple):
+class Pass(msgspec.Struct, frozen=True):
     """Permission for one call. Give it back with what became of the call."""
 
     era: int

@@ -94,7 +94,7 @@ class Counts(NamedTuple):
 NO_COUNTS: Final = Counts()
 
 
-class ItemHead(NamedTuple):
+class ItemHead(msgspec.Struct, frozen=True, gc=False):
     """What every item tells at once; the rest is read from `raw` when somebody asks for it."""
 
     status: ItemStatus
@@ -175,10 +175,11 @@ class Items(Sequence[Item]):
         return f"Items({len(self.heads)}, is_complete={self.is_complete})"
 
 
-class Snapshot(msgspec.Struct, frozen=True, eq=False):
+class Snapshot(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One reading of one batch: all that the marketplace said, in words that all marketplaces share.
 
-    Pure data of the answer: no clock, no account secrets. Two equal answers give equal snapshots.
+    Pure data of the answer: no clock, no account secrets. Two equal answers give equal snapshots. Thousands are kept,
+    so the garbage collector passes them by: nothing that a snapshot leads to may lead back to it.
     """
 
     source: str

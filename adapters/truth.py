@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+import msgspec
+
 from adapters.model import NO_COUNTS, TERMINAL, Counts, ItemHead, ItemStatus, Outcome, Status
 
 _LARGEST: Final = 2**31 - 1
@@ -34,7 +36,7 @@ class Tally(NamedTuple):
         return bool(self.pending or self.unknown)
 
 
-class Verdict(NamedTuple):
+class Verdict(msgspec.Struct, frozen=True):
     """What follows from a status and its items."""
 
     counts: Counts

@@ -6,7 +6,9 @@ What is taken here is read as aiohttp's parser reads it, and everything else is 
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from adapters.incoming import Incoming
 
@@ -28,7 +30,7 @@ _TELLING: Final = {
 """Headers that say how the answer is to be read, as they are mostly written."""
 
 
-class Whole(NamedTuple):
+class Whole(msgspec.Struct, frozen=True):
     """An answer, and whether it is the last one on its connection."""
 
     answer: Incoming

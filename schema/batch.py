@@ -14,7 +14,7 @@ from adapters.registry import MARKETPLACE_OF
 from gateway.core.state import Reading
 from schema.enums import BatchSource, Language, Marketplace
 from schema.failures import FailureGroup, say
-from schema.items import BatchItemConnection, ItemViews, View, views_of
+from schema.items import SHOWN, BatchItemConnection, ItemViews, View, views_of
 from schema.node import GlobalId, Node, encode
 from schema.scalars import JSON, raw_json
 
@@ -165,13 +165,14 @@ def told(reading: Reading) -> Told:
 
 
 def shown(snapshot: model.Snapshot, facts: Told, show: Callable[[model.Snapshot, Told], Shown]) -> Shown:
-    """The API's object of a snapshot, built once for the same facts. `show` is always the same for a snapshot.
+    """The API's object of a snapshot, kept for the same facts from the second time on.
 
-    The object must not lead back to the snapshot: only the garbage collector could free such a circle.
+    Most are looked at once, and what is kept of thousands is memory that the garbage collector walks through. `show` is always the same for a snapshot. The object must not lead back to the snapshot: nothing would free such a
+    circle.
     """
-    kept = snapshot.memo.get("shown")
+    kept = snapshot.memo.get(SHOWN)
     if isinstance(kept, tuple) and kept[0] == facts:
         return cast("Shown", kept[1])
     made = show(snapshot, facts)
-    snapshot.memo["shown"] = facts, made
+    snapshot.memo[SHOWN] = None if SHOWN not in snapshot.memo else (facts, made)
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Sequence
-from typing import cast
+from typing import Final, cast
 
 import strawberry
 
@@ -110,6 +110,11 @@ class BatchItemConnection:
 
 View = Callable[[model.Item], NormalizedBatchItem]
 
+SHOWN: Final = "shown"
+"""Where a snapshot's memo says that it was shown before."""
+_FEW: Final = 10
+"""Items whose views are quickly made again."""
+
 
 class ItemViews:
     """The items of one snapshot as the API shows them, each built once."""
@@ -179,12 +184,16 @@ class ItemViews:
 
 
 def views_of(snapshot: model.Snapshot, view: View, key: Hashable = None) -> ItemViews:
-    """The item views of a snapshot: made once per key, kept as long as the snapshot is."""
+    """The item views of a snapshot: made once per key, kept as long as the snapshot is.
+
+    Those of a small batch that is shown for the first time are not kept: most are never shown again.
+    """
     kept = snapshot.memo.get("items")
     if isinstance(kept, tuple) and kept[0] == key:
         return cast("ItemViews", kept[1])
     views = ItemViews(snapshot.items, view)
-    snapshot.memo["items"] = (key, views)
+    if SHOWN in snapshot.memo or len(snapshot.items) > _FEW:
+        snapshot.memo["items"] = (key, views)
     return views
 
 

@@ -124,7 +124,8 @@ def check_snapshot(snapshot: Snapshot) -> None:
 
 def check_item(index: int, item: Item, snapshot: Snapshot) -> None:
     head = snapshot.items.heads[index]
-    assert (item.index, item.status, item.source_status, item.failures) == (index, *head[:3])
+    assert item.index == index
+    assert (item.status, item.source_status, item.failures) == (head.status, head.source_status, head.failures)
     assert item.key is None or isinstance(item.key, str)
     assert item.title is None or isinstance(item.title, str)
     (item.key or "").encode(), (item.title or "").encode(), (item.source_status or "").encode()

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from adapters.base import Account
@@ -35,7 +35,7 @@ _LAST_WORDS = 0.2
 Listener = Callable[[State], None]
 
 
-class Look(NamedTuple):
+class Look(msgspec.Struct, frozen=True):
     """What is known of a batch: its reading, or an error, or both where a last known state stands beside a failure."""
 
     reading: Reading | None

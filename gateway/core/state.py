@@ -9,7 +9,6 @@ Invariants:
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -18,7 +17,7 @@ from adapters.base import Answer
 from adapters.model import BatchRef, Snapshot
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, gc=False):
     """One batch as last read. `version` changes with its content, `fetched_at` with every answer that confirms it."""
 
     ref: BatchRef
@@ -39,7 +38,7 @@ class State(msgspec.Struct, frozen=True):
         return State(self.ref, self.snapshot, self.answers, fetched_at, checked, self.version, self.asked, self.follows)
 
 
-class Reading(NamedTuple):
+class Reading(msgspec.Struct, frozen=True):
     """A state as handed to a caller. `is_stale`: the marketplace could not be asked again in time."""
 
     state: State

@@ -61,5 +61,6 @@ class HttpQuery(Live):
         super().over()
         if self._watching is not None:
             self._watching.cancel()
+            self._watching = None  # its end would lead back here
         if self._last_call is not None:
             self._last_call.cancel()
