@@ -35,11 +35,11 @@ def told_by(piece: Raw) -> Told:
 
 
 def read_heads(
-    items: Iterable[tuple[Told, bytes]],
+    items: Iterable[tuple[Told, object]],
     known: Mapping[str, ItemStatus],
     explanations: Mapping[str, Text] = NO_EXPLANATIONS,
 ) -> tuple[ItemHead, ...]:
-    """Heads of items, each told beside the bytes that its details are read from later."""
+    """Heads of items, each told beside what its details are read from later."""
     seen: dict[bytes, tuple[ItemStatus, str | None]] = {}
     heads: list[ItemHead] = []
     for told, raw in items:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Final, NamedTuple, overload
+from typing import Any, Final, NamedTuple, overload
 
 import msgspec
 
@@ -59,12 +59,15 @@ class ItemStatus(Enum):
     UNKNOWN = "UNKNOWN"
 
 
-class BatchRef(NamedTuple):
+class BatchRef(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
     """One batch of one account: the key of everything that is kept about it."""
 
     source: str
     account: str
     id: str
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((self.source, self.account, self.id))
 
 
 class Text(NamedTuple):
@@ -100,7 +103,11 @@ class ItemHead(msgspec.Struct, frozen=True, gc=False):
     status: ItemStatus
     source_status: str | None
     failures: tuple[Failure, ...]
-    raw: bytes
+    raw: Any
+    """The adapter's own: bytes of the answer, or what stands for them."""
+
+    def __hash__(self) -> int:
+        return hash((self.status, self.source_status, self.failures))
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -118,24 +125,15 @@ class Item(msgspec.Struct, frozen=True):
     next_step: Text | None = None
 
 
-class Items(Sequence[Item]):
-    """The listed items of a batch: heads at once, details when asked for.
+class Items(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """The listed items of a batch, a sequence: heads at once, details when asked for.
 
     `is_complete` is False where the marketplace lists only part of the items (Mircate lists the failed ones).
     """
 
-    __slots__ = ("_read", "heads", "is_complete")
-
-    def __init__(
-        self,
-        heads: Sequence[ItemHead] = (),
-        read: Callable[[int, ItemHead], Item] | None = None,
-        *,
-        is_complete: bool = True,
-    ) -> None:
-        self.heads = tuple(heads)
-        self.is_complete = is_complete
-        self._read = read
+    heads: tuple[ItemHead, ...] = ()
+    read: Callable[[int, ItemHead], Item] | None = None
+    is_complete: bool = True
 
     def reasons(self) -> list[tuple[Failure, int]]:
         """Why items failed, the most frequent first; an item counts once for each of its reasons.
@@ -155,10 +153,10 @@ class Items(Sequence[Item]):
     def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
         if isinstance(index, slice):
             return [self[one] for one in range(len(self.heads))[index]]
-        if self._read is None:
+        if self.read is None:
             raise IndexError(index)
         index = range(len(self.heads))[index]
-        return self._read(index, self.heads[index])
+        return self.read(index, self.heads[index])
 
     def __iter__(self) -> Iterator[Item]:
         return (self[index] for index in range(len(self.heads)))

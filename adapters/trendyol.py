@@ -288,11 +288,11 @@ def _lenient_item(piece: Raw) -> _Item:
         return _Item()
 
 
-def _details(item: _Item) -> bytes:
-    """What an item's details are read from: the parts that its head does not hold."""
-    if item.batch_request_log_id:
-        return b'{"requestItem":%b,"batchRequestLogId":%b}' % (item.request_item or b"null", item.batch_request_log_id)
-    return b'{"requestItem":%b}' % item.request_item if item.request_item else b"{}"
+class _Details(msgspec.Struct, frozen=True, gc=False):
+    """What an item's details are read from: the parts of the answer that its head does not hold, where they stand."""
+
+    request_item: Raw
+    batch_request_log_id: Raw
 
 
 def _snapshot(opened: _Opened, source: str, batch_id: str) -> Snapshot:
@@ -302,7 +302,9 @@ def _snapshot(opened: _Opened, source: str, batch_id: str) -> Snapshot:
         check_shape(Opened(found, opened.body), _KEYS, Trendyol.title)
     check_echo(batch_id, found.get("batchRequestId"), Trendyol.title)
     own = TrendyolBatch.model_validate(found)
-    heads = read_heads(((item, _details(item)) for item in opened.items or ()), _ITEM_WORDS)
+    listed_items = opened.items or ()
+    details = [_Details(item.request_item, item.batch_request_log_id) for item in listed_items]
+    heads = read_heads(zip(listed_items, details, strict=True), _ITEM_WORDS)
     listed = truth.tally(heads)
     declared = Counts(own.declared_item_count, failed=own.declared_failed_item_count)
     stands = _by_items(listed, declared) if said is None else status(said, _BATCH_WORDS)
@@ -339,12 +341,12 @@ def _are_all_listed(listed: truth.Tally, declared: Counts) -> bool:
 
 
 def _item(index: int, head: ItemHead) -> Item:
-    found = decoding.members(head.raw)
-    submitted = found.get("requestItem")
+    details: _Details = head.raw
+    submitted = details.request_item
     request = decoding.members(submitted)
     product = decoding.members(request.get("product"))
-    if "batchRequestLogId" in found:
-        request["batchRequestLogId"] = found["batchRequestLogId"]
+    if details.batch_request_log_id:
+        request["batchRequestLogId"] = details.batch_request_log_id
     named = (request.get("barcode"), product.get("barcode"), product.get("stockCode"))
     return Item(
         index=index,

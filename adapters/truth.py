@@ -79,8 +79,8 @@ def _counts(status: Status, listed: Tally, declared: Counts, *, all_listed: bool
 
 def _sane(counts: Counts) -> Counts:
     """Parts that are more than the whole contradict it, so that they are not told."""
-    total, parts = counts.total, counts[1:]
-    if total is None or sum(part or 0 for part in parts) <= total:
+    total, succeeded, failed, pending = counts
+    if total is None or (succeeded or 0) + (failed or 0) + (pending or 0) <= total:
         return counts
     return Counts(total)
 

@@ -167,7 +167,8 @@ def told(reading: Reading) -> Told:
 def shown(snapshot: model.Snapshot, facts: Told, show: Callable[[model.Snapshot, Told], Shown]) -> Shown:
     """The API's object of a snapshot, kept for the same facts from the second time on.
 
-    Most are looked at once, and what is kept of thousands is memory that the garbage collector walks through. `show` is always the same for a snapshot. The object must not lead back to the snapshot: nothing would free such a
+    Most are looked at once, and what is kept of thousands is memory that the garbage collector walks through.
+    `show` is always the same for a snapshot. The object must not lead back to the snapshot: nothing would free such a
     circle.
     """
     kept = snapshot.memo.get(SHOWN)

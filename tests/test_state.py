@@ -93,7 +93,7 @@ def test_a_batch_is_forgotten_only_after_its_known_time() -> None:
 
 def test_changed_items_are_those_that_differ() -> None:
     def items(*statuses: ItemStatus) -> Items:
-        return Items([ItemHead(status, None, (), b"{}") for status in statuses])
+        return Items(tuple(ItemHead(status, None, (), b"{}") for status in statuses))
 
     pending, done = ItemStatus.PENDING, ItemStatus.SUCCEEDED
     old = snapshot(Status.IN_PROGRESS, items=items(pending, pending))

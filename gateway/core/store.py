@@ -154,7 +154,8 @@ class Store:
                     "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)", _rows(changes.results, sizes)
                 )
             if changes.ended:
-                await db.executemany("DELETE FROM watches WHERE source = ? AND account = ? AND id = ?", changes.ended)
+                ended = [tuple(ref) for ref in changes.ended]
+                await db.executemany("DELETE FROM watches WHERE source = ? AND account = ? AND id = ?", ended)
             if changes.begun:
                 begun = [(*ref, born.timestamp()) for ref, born in changes.begun.items()]
                 await db.executemany(
