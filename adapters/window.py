@@ -112,7 +112,7 @@ class Window:
         return min(1.0, self._share + max(0.0, now - max(self._cut_at, self._paused_until)) / _RECOVERY)
 
     def _pace(self, now: float) -> Limit:
-        share = self._recovered(now)
+        share = self._share if self._share >= 1.0 else self._recovered(now)
         if share >= 1.0:
             self._share = 1.0
             return self.limit

@@ -32,7 +32,7 @@ _GRACE: Final = 1
 """Seconds that requests in flight and closing streams are given; the process is gone within 2."""
 
 
-_COLLECTOR: Final = (10_000, 2, 250)
+_COLLECTOR: Final = (50_000, 2, 50)
 """Thresholds of the garbage collector. A full collection walks every state that is kept, and everybody waits for it:
 with Python's own (700, 10, 10) that was the slowest answer of all. What ends does so by its reference count, so that
 cycles can wait. With a small first threshold each collection would find little but the requests in flight."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple, TypeVar, cast
+from typing import Annotated, Any, Final, NamedTuple, TypeVar, cast
 
 import strawberry
 
@@ -61,6 +61,12 @@ class NormalizedBatch(Node):
     is_stale: bool = strawberry.field(
         description="True where the marketplace could not be asked again in time and this is the last known state"
     )
+
+    @strawberry.field(description="Global id, for `node(id:)` and for client caches")
+    def id(self) -> strawberry.ID:
+        """The global id."""
+        return encode(GlobalId(str(self.source.value), self.account, self.batch_id))
+
     own_next_step: strawberry.Private[model.Text | None]
     own_payload: strawberry.Private[bytes]
     views: strawberry.Private[ItemViews]
@@ -98,6 +104,9 @@ class NormalizedBatch(Node):
         return raw_json(self.own_payload)
 
 
+_PLACES: Final = {source: (Marketplace(place), BatchSource(source)) for source, place in MARKETPLACE_OF.items()}
+
+
 class Told(NamedTuple):
     """What the gateway adds to a snapshot: whose it is, when it was read, whether it is the last known one only."""
 
@@ -109,10 +118,10 @@ class Told(NamedTuple):
 def shared(snapshot: model.Snapshot, told: Told, view: View, key: Hashable = None) -> dict[str, Any]:
     """The shared fields of a batch, for the constructor of its type. `key` names what `view` adds to an item."""
     counts = snapshot.counts
+    marketplace, source = _PLACES[snapshot.source]
     return {
-        "id": encode(GlobalId(snapshot.source, told.account, snapshot.id)),
-        "marketplace": Marketplace(MARKETPLACE_OF[snapshot.source]),
-        "source": BatchSource(snapshot.source),
+        "marketplace": marketplace,
+        "source": source,
         "account": told.account,
         "batch_id": snapshot.id,
         "operation": snapshot.operation,

@@ -72,6 +72,21 @@ class Plans:
         except Unfit:
             return None
 
+    def ready(self, prepared: Prepared, root_value: Any, context: Any) -> Any:
+        """The executor of one more run of an operation that has run with its plan; None where it has not."""
+        kept = prepared.operation.memo.get(_KEY)
+        if not isinstance(kept, KeptPlans) or kept.deciding is None:
+            return None
+        values = prepared.values
+        setting = tuple([values.coerced.get(name) for name in kept.deciding])
+        planned = kept.plans.get(setting)
+        if planned is None or planned.first is None:
+            return None
+        kept.runs += 1
+        self.counts.planned += 1
+        self._room.use(planned, kept, setting)
+        return planned.first.again(root_value, context, values, prepared.extensions)
+
     def executor(self, prepared: Prepared) -> Callable[..., Any] | None:
         """What makes the executor of one run out of what graphql-core's own takes; None where that one is to do it."""
         operation = prepared.operation

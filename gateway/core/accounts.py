@@ -78,7 +78,6 @@ class Accounts:
         check_id(batch_id)
         marketplace = MARKETPLACE_OF[source]
         title = ADAPTERS[marketplace].title
-        known = self.of(marketplace, scope)
         if account is not None:
             named = self._by_name.get(account)
             if named is not None and named.marketplace == marketplace and scope.allows(account):
@@ -87,6 +86,8 @@ class Accounts:
                 f"There is no {title} account of that name that you may use: leave `account` out, or ask "
                 "`marketplaces { accounts { name } }` for the names."
             )
+        allowed = scope.accounts
+        known = [one for one in self._of.get(marketplace, ()) if allowed is None or one.name in allowed]
         if not known:
             raise UnknownAccount(f"There is no {title} account that you may use: ask the gateway's operator for one.")
         if len(known) > 1:

@@ -71,10 +71,14 @@ class BoundedMemory(SimpleMemoryCache):
     async def _set(  # pyright: ignore[reportIncompatibleMethodOverride] - typed by what the original returns
         self, key: str, value: bytes, ttl: float | None = None, _cas_token: object = None, _conn: object = None
     ) -> bool:
+        return self.put(key, value, float("inf") if ttl is None else ttl)
+
+    def put(self, key: str, value: bytes, ttl: float) -> bool:
+        """What `set` comes to, without aiocache's layers: with many batches this is done for each new one."""
         self._drop(key)
         if len(value) > self._max_bytes:
             return False
-        self._kept[key] = (value, self._clock.monotonic() + (ttl if ttl is not None else float("inf")))
+        self._kept[key] = (value, self._clock.monotonic() + ttl)
         self.bytes += len(value)
         while len(self._kept) > self._max_entries or self.bytes > self._max_bytes:
             self._drop(next(iter(self._kept)))
@@ -115,6 +119,9 @@ class AiocacheStorage:
 
     async def set(self, key: str, value: bytes, ttl: float) -> None:
         """Keep the value; a backend that cannot be asked keeps nothing."""
+        if self._memory is not None:
+            self._memory.put(key, value, ttl)
+            return
         try:
             await self._backend.set(key, value, ttl=ttl)
         except Exception as error:  # noqa: BLE001 - as above

@@ -28,6 +28,10 @@ _core: Final = cast("Any", execution)
 class Plans(Protocol):
     """Knows how to run some operations faster, with the same results."""
 
+    def ready(self, prepared: Prepared, root_value: Any, context: Any) -> Any:
+        """The executor of one more run, where everything about it is known; None where `executor` is to be asked."""
+        ...
+
     def executor(self, prepared: Prepared) -> Callable[..., Any] | None:
         """What takes the executor class's place for this run; None where nothing does."""
         ...
@@ -182,6 +186,8 @@ class Engine:
 
     def _executor(self, prepared: Prepared, context: object, event: object = None) -> Any:
         """As `Executor.build` makes it, without its walk over the document: what it finds there is kept."""
+        if self._plans is not None and (ready := self._plans.ready(prepared, event, context)) is not None:
+            return ready
         operation = prepared.operation
         make = None if self._plans is None else self._plans.executor(prepared)
         return (make or PlainExecutor)(

@@ -44,8 +44,7 @@ class Operation:
         return 0 if location is None else _CHARACTER * len(location.source.body)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True, eq=False):
     """An operation with its variables coerced: ready to run, any number of times."""
 
     operation: Operation
@@ -53,11 +52,11 @@ class Prepared:
     given: Mapping[str, Any]
     """The variables as the client sent them."""
     extensions: dict[str, Any] | None = None
-    kind: str = field(init=False)
-    """As the operation's."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "kind", self.operation.kind)
+    @property
+    def kind(self) -> str:
+        """As the operation's."""
+        return self.operation.kind
 
     def identity(self) -> tuple[Operation, bytes]:
         """Equal for two requests that ask the same, whatever else they sent along."""
