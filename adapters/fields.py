@@ -7,13 +7,15 @@ from the members of a JSON object and decodes only the fields that it names.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Final, Self
 
 from msgspec import Raw
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetPydanticSchema
 from pydantic.alias_generators import to_camel
+from pydantic_core import core_schema
 
 from adapters import decoding
 
@@ -142,11 +144,21 @@ def objects(value: object) -> tuple[dict[str, Raw], ...] | None:
     return None if found is None else tuple(fields for fields in map(decoding.members, found) if fields)
 
 
-Text = Annotated[str | None, BeforeValidator(text)]
+def _mostly(usual: core_schema.CoreSchema, read: Callable[[object], object]) -> GetPydanticSchema:
+    """What `read` makes of a value; one that is of the usual kind is taken as it is, which needs no Python."""
+    lenient = core_schema.no_info_plain_validator_function(read)
+
+    def schema(_source: object, _handler: object) -> core_schema.CoreSchema:
+        return core_schema.union_schema([usual, lenient], mode="left_to_right")
+
+    return GetPydanticSchema(schema)
+
+
+Text = Annotated[str | None, _mostly(core_schema.str_schema(strict=True), text)]
 Identity = Annotated[str | None, BeforeValidator(identity)]
 Exact = Annotated[Decimal | None, BeforeValidator(exact)]
-Whole = Annotated[int | None, BeforeValidator(whole)]
-Count = Annotated[int | None, BeforeValidator(count)]
+Whole = Annotated[int | None, _mostly(core_schema.int_schema(strict=True, ge=-_INT32, lt=_INT32), whole)]
+Count = Annotated[int | None, _mostly(core_schema.int_schema(strict=True, ge=0, lt=_INT32), count)]
 Flag = Annotated[bool | None, BeforeValidator(flag)]
 Millis = Annotated[datetime | None, BeforeValidator(millis)]
 Seconds = Annotated[datetime | None, BeforeValidator(seconds)]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Final
 
 import httpx
+import msgspec
 
 from adapters.base import Request
 from adapters.body import ACCEPTED
@@ -22,18 +22,20 @@ _NOTHING: Final = httpx.ByteStream(b"")
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A request in both of its forms: as bytes for a connection, and for httpx. `repr` shows none of its secrets."""
 
     method: str
     address: str
-    headers: Headers = field(repr=False)
-    sent: bytes = field(repr=False)
+    headers: Headers
+    sent: bytes
     """All of it, as the marketplace itself gets it."""
     origin: tuple[bytes, bytes]
     """Scheme, and host with port: what tells whose connections may carry it."""
-    body: bytes = field(default=b"", repr=False)
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Outgoing(method={self.method!r}, address={self.address!r}, origin={self.origin!r})"
 
     @property
     def url(self) -> httpx.URL:

@@ -28,6 +28,7 @@ _TELLING: Final = {
     for written in (name, name.title())
 }
 """Headers that say how the answer is to be read, as they are mostly written."""
+_INITIALS: Final = frozenset(b"cCtTuU")
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -55,9 +56,11 @@ def read_whole(data: bytes) -> Whole | None:
         name, _, value = line.partition(b":")
         value = value.strip(b" \t")
         headers.append((name, value))
-        kind = _TELLING.get(name) or _TELLING.get(name.lower())
+        kind = _TELLING.get(name)
         if kind is None:
-            continue
+            kind = _TELLING.get(name.lower()) if name[0] in _INITIALS else None
+            if kind is None:
+                continue
         if kind == b"content-length" and length is None and _DIGITS.fullmatch(value):
             length = value
         elif kind == b"connection" and value.lower() in {b"close", b"keep-alive"}:

@@ -40,7 +40,7 @@ class Wire:
         self._transport = transport
         self._clock = clock
         self._exchanged = transport.exchange if isinstance(transport, Transport) else partial(_through_httpx, transport)
-        # a poll asks the same again, and making a request costs a good part of a call
+        # who asks about a batch that is known asks the same again, and making a request costs a good part of a call
         self._outgoing = lru_cache(_REMEMBERED)(self._made)
         self._frame = lru_cache(_FRAMES)(Frame)
 
@@ -54,8 +54,8 @@ class Wire:
         """
         try:
             with within(self._clock, seconds):
-                call = self._outgoing(request.method, request.url, tuple(request.headers.items()))
-                answer = await self._exchanged(call)
+                made = self._made if known is None else self._outgoing
+                answer = await self._exchanged(made(request.method, request.url, tuple(request.headers.items())))
                 headers, body = _looked_at(answer), answer.body
                 coding, length = headers.pop(_CODING, ""), headers.pop(_LENGTH, None)
                 if not isinstance(body, bytes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 
 from adapters.base import Account
@@ -77,9 +78,9 @@ class Archive:
                 await self._writer.room()
         return state
 
-    async def dropped(self, account: Account, state: State) -> None:
+    def dropped(self, account: Account, state: State) -> Awaitable[None]:
         """Take note that there is no room any more for a state among those at hand."""
-        await self._keeper.dropped(account, state, self.lifetime(state))
+        return self._keeper.dropped(account, state, self.lifetime(state))
 
     def lifetime(self, state: State) -> float:
         """For how long (seconds) a state is to be found beyond those at hand: a day at least."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from aiocache import SimpleMemoryCache  # pyright: ignore[reportMissingTypeStubs]
@@ -29,7 +30,7 @@ class Cache(Protocol):
         """The value, or None."""
         ...
 
-    async def set(self, key: str, value: bytes, ttl: float) -> None:
+    def set(self, key: str, value: bytes, ttl: float) -> Awaitable[None]:
         """Keep the value that many seconds."""
         ...
 

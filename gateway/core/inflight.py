@@ -84,6 +84,7 @@ async def _unharmed(answer: asyncio.Future[V]) -> V:
         answer.add_done_callback(wake)
         try:
             await woken
-        finally:
+        except BaseException:
             answer.remove_done_callback(wake)
+            raise
     return answer.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 from adapters.base import Account
@@ -44,7 +45,7 @@ class Keeper(Protocol):
         """The same for a state that was read again and has not changed."""
         ...
 
-    async def dropped(self, account: Account, state: State, lifetime: float) -> None:
+    def dropped(self, account: Account, state: State, lifetime: float) -> Awaitable[None]:
         """Take note that a state, put here before, is no longer held as a record in this process."""
         ...
 
@@ -87,9 +88,9 @@ class OwnKeeper:
         """Return the state."""
         return state
 
-    async def dropped(self, account: Account, state: State, lifetime: float) -> None:
+    def dropped(self, account: Account, state: State, lifetime: float) -> Awaitable[None]:
         """Keep the state."""
-        await self._cache.set(self._keys.of(account, state.ref), pack(state), lifetime)
+        return self._cache.set(self._keys.of(account, state.ref), pack(state), lifetime)
 
     async def aclose(self) -> None:
         """Close the cache."""

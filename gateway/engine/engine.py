@@ -105,13 +105,14 @@ class Engine:
             raise RequestError.of(
                 "TOO_COSTLY", f"The answer could hold more than {self.limits.cost} values: ask for fewer at a time."
             )
-        self._check_references(prepared)
+        if operation.references.fields > 1:
+            self._check_references(prepared)
         return prepared
 
     def _check_references(self, prepared: Prepared) -> None:
         """A single field's list is that field's own affair, which is told where it stands."""
         most, named = self._references, prepared.operation.references
-        if most is not None and named.fields > 1 and named.of(prepared.values.coerced) > most:
+        if most is not None and named.of(prepared.values.coerced) > most:
             raise RequestError.of(
                 BAD_USER_INPUT,
                 f"One request may name {most} batches at most, in all its fields together: ask for fewer at a time.",

@@ -209,7 +209,13 @@ class HttpTransport:
     ) -> None:
         remember = self.remember
         since = None if remember is None else remember.generation
-        body, is_at_once = await self._run(prepared, context, client)
+        self._take_place(prepared, client)
+        try:
+            result = self._engine.run(prepared, context)
+            is_at_once = isinstance(result, bytes)
+            body = result if isinstance(result, bytes) else await result
+        finally:
+            self._crowd.queries.give(client.name)
         parting = self._parting()
         if parting or not live.answer_whole(media, body):
             await live.answer(answer(200, media, body, parting))
@@ -229,25 +235,24 @@ class HttpTransport:
     ) -> None:
         """Run a query over GET; its answer may be one that browsers keep."""
         witnessed = caching.witness(self._context(client))
-        body, _ = await self._run(prepared, witnessed.context, client)
+        self._take_place(prepared, client)
+        try:
+            body = await self._engine.execute(prepared, witnessed.context)
+        finally:
+            self._crowd.queries.give(client.name)
         kept = witnessed.validators(body, media)
         if is_known(if_none_match, kept):
             await live.answer(answer_empty(304, (*kept, *self._parting())))
         else:
             await live.answer(answer(200, media, body, (*kept, *self._parting())))
 
-    async def _run(self, prepared: Prepared, context: object, client: Client) -> tuple[bytes, bool]:
-        """The answer, and whether it was there at once."""
+    def _take_place(self, prepared: Prepared, client: Client) -> None:
+        """Take one of the places for queries, to be given back; raises `Refusal` where there is none."""
         queries = self._crowd.queries
         if queries.take(client.name) is not None:
             status, error = (429, TOO_MANY) if queries.has_room else (503, OVERLOADED)
             raise Refusal(status, error["extensions"]["code"], error["message"], [_RETRY])
         self._crowd.observer.operation(prepared.kind)
-        try:
-            result = self._engine.run(prepared, context)
-            return (result, True) if isinstance(result, bytes) else (await result, False)
-        finally:
-            queries.give(client.name)
 
     async def _let_in(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Client:
         peer = scope.get("client")
