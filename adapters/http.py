@@ -147,7 +147,7 @@ class Funnel:
                 first = await line.ask(question, line.opening(ref), previous.answers[0])
                 if first is previous.answers[0] and len(previous.answers) == 1:
                     return Fetched(previous.snapshot, previous.answers, self._clock.now(), question.asked)
-            reading = Reading(line.adapter.ask(account, ref.source, ref.id), line.party, self._aside)
+            reading = Reading(line.adapter.ask(account, ref.source, ref.id), line.party)
             try:
                 return await self._converse(line, question, reading, previous, first)
             finally:
@@ -178,5 +178,6 @@ class Funnel:
             if len(answer.body) < self._limits.decode_aside:
                 step = reading.send(answer)
             else:
-                step = await reading.send_aside(answer, question.left(self._clock.monotonic()), self._clock)
+                left = question.left(self._clock.monotonic())
+                step = await reading.send_aside(answer, self._aside, left, self._clock)
         return Fetched(step, tuple(answers), self._clock.now(), question.asked)

@@ -17,7 +17,6 @@ from adapters.deadline import within
 from adapters.errors import BatchError, InvalidAnswer, UpstreamTimeout
 from adapters.fault import fault
 from adapters.model import BatchRef, Snapshot
-from adapters.translation import Party
 
 
 class Aside:
@@ -39,35 +38,43 @@ class Aside:
 
 
 class Reading:
-    """One run of an adapter's `ask`."""
+    """One run of an adapter's `ask`; `who` is the account, in words for errors."""
 
-    def __init__(self, asking: Asking, party: Party, aside: Aside) -> None:
+    __slots__ = ("_asking", "_running", "_who")
+
+    def __init__(self, asking: Asking, who: object) -> None:
         self._asking = asking
-        self._party = party
-        self._aside = aside
+        self._who = who
         self._running: asyncio.Future[Request | Snapshot] | None = None
 
     def begin(self) -> Request:
         """The first request."""
-        return _begin(self._asking, self._party)
+        return _begin(self._asking, self._who)
 
     def send(self, answer: Answer) -> Request | Snapshot:
         """What follows from the answer. Raises `BatchError`."""
-        return _guarded(self._asking, answer, self._party)
+        failure: BatchError
+        try:
+            return self._asking.send(answer)
+        except StopIteration as end:
+            return end.value
+        except Exception as error:  # noqa: BLE001 - whatever an adapter raised
+            failure = _meaning(error, self._who)
+        raise failure
 
-    async def send_aside(self, answer: Answer, seconds: float, clock: Clock) -> Request | Snapshot:
+    async def send_aside(self, answer: Answer, aside: Aside, seconds: float, clock: Clock) -> Request | Snapshot:
         """The same for a large answer, in another thread, within that many seconds."""
-        self._running = self._aside.start(self._asking, answer)
+        self._running = aside.start(self._asking, answer)
         failure: BatchError
         try:
             with within(clock, seconds):
                 step = await asyncio.shield(self._running)
             self._running = None
         except TimeoutError:
-            failure = UpstreamTimeout(f"{self._party}: the answer was too large to be read in time. Ask again.")
+            failure = UpstreamTimeout(f"{self._who}: the answer was too large to be read in time. Ask again.")
         except Exception as error:  # noqa: BLE001 - whatever an adapter raised
             self._running = None
-            failure = _meaning(error, self._party)
+            failure = _meaning(error, self._who)
         else:
             return step
         raise failure
@@ -92,18 +99,18 @@ def first_request(asking: Asking, who: object) -> Request:
 def replay(adapter: Adapter, account: Account, ref: BatchRef, answers: Iterable[Answer]) -> Snapshot:
     """Read answers that were kept once more, without asking anybody. Raises `BatchError`."""
     who = f"{adapter.title} (account {account.name})"
-    asking = adapter.ask(account, ref.source, ref.id)
+    reading = Reading(adapter.ask(account, ref.source, ref.id), who)
     try:
-        _begin(asking, who)
+        reading.begin()
         for answer in answers:
             refusal = adapter.refusal(answer)
             if refusal is not None:
                 raise refusal
-            step = _guarded(asking, answer, who)
+            step = reading.send(answer)
             if isinstance(step, Snapshot):
                 return step
     finally:
-        asking.close()
+        reading.close()
     raise InvalidAnswer(f"{who}: the answers that were kept are not all there.")
 
 
@@ -113,15 +120,6 @@ def _begin(asking: Asking, who: object) -> Request:
         return next(asking)
     except BatchError:
         raise
-    except Exception as error:  # noqa: BLE001
-        failure = _meaning(error, who)
-    raise failure
-
-
-def _guarded(asking: Asking, answer: Answer, who: object) -> Request | Snapshot:
-    failure: BatchError
-    try:
-        return _step(asking, answer)
     except Exception as error:  # noqa: BLE001
         failure = _meaning(error, who)
     raise failure

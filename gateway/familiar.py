@@ -93,7 +93,7 @@ class Heads:
     def follow(self, peer: str, head: bytes, body: bytes) -> Familiar | None:
         """How a request with a known head is answered. For `Follow`."""
         known = self.find(peer, head, len(body))
-        return None if known is None else Familiar(known.scope, partial(self._serve, known))
+        return None if known is None else Familiar(known.scope, partial(self._serve, known, self._generation))
 
     def remember(self, sent: Sent, scope: Scope, client: Client, media: Media, context: Any) -> bool:
         """Remember the head of a query that was answered. False where there is something special about it."""
@@ -118,13 +118,15 @@ class Heads:
 
     def are_outdated(self) -> bool:
         """True where others may be let in than when the heads were read, with other documents."""
-        return self.generation != self._generation
+        return self._entrance.doorkeeper.generation != self._generation
 
-    async def _serve(self, known: Head, scope: Scope, receive: Receive, send: Send, sent: Sent, write: Write) -> None:
+    async def _serve(
+        self, known: Head, since: object, scope: Scope, receive: Receive, send: Send, *, sent: Sent, write: Write
+    ) -> None:
         visit = self._access.begin(self._entrance.guard.around(scope, send))
         query = _Query(scope, receive, visit, self._clock, known, sent, write)
         try:
-            read = Read(sent.body, known.context, self._count(known.client))
+            read = Read(sent.body, known.context, since, self._count(known.client))
             await self._endpoint.handle_read(query, scope, visit.send, known.client, known.accepted, read)
         finally:
             self._access.end(visit, scope)
@@ -156,8 +158,6 @@ class _Query(HttpQuery):
     """A query under a known head, answered in one piece where its answer is of the kind that is known."""
 
     __slots__ = ("_known", "_sent", "_visit", "_write")
-
-    is_familiar = True
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ always graphql-core's own. Resolvers below the root may be called again for it; 
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from types import CoroutineType
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError
@@ -22,6 +23,8 @@ from gateway.engine.executor import PlainExecutor
 
 _plain: Any = PlainExecutor
 """Its types are incomplete."""
+_COROUTINE: Any = CoroutineType
+"""What nearly all that has to be awaited is; anything else is asked about."""
 
 
 class PlannedExecutor(_plain):
@@ -51,7 +54,7 @@ class PlannedExecutor(_plain):
                 found = self.execute_fields(plan.root, self.root_value, None, plan.fields, None)
             else:
                 found = self.execute_field(plan.root, self.root_value, only.details, only.path, None)
-            if self.is_awaitable(found):
+            if type(found) is _COROUTINE or self.is_awaitable(found):
                 if serially is not None:
                     # an event of a subscription: who awaits its execution is not who started it
                     return self._finish(found, only)
@@ -83,7 +86,7 @@ class PlannedExecutor(_plain):
         info = self.build_resolve_info(root.definition, root.nodes, parent_type, path)
         try:
             result = root.resolve(source, info, self.variable_values, hide_suggestions=self.hide_suggestions)
-            if self.is_awaitable(result):
+            if type(result) is _COROUTINE or self.is_awaitable(result):
                 return self._later(result, details, info, path, position_context)
             completed = self.complete_value(type_, details, info, path, result, position_context)
         except Exception as error:  # noqa: BLE001  # graphql-core places it, whatever it is

@@ -73,10 +73,24 @@ class Archive:
         if self._keeper.is_shared:
             state = await self._keeper.put(account, state, self.lifetime(state))
         if self._writer is not None and state.snapshot.is_terminal:
-            self._writer.note().keep(self._keys.of(account, state.ref), pack(state), state.fetched_at)
-            if self._writer.is_full:
-                await self._writer.room()
+            self._note(self._writer, account, state)
+            await self._writer.room()
         return state
+
+    def put_at_once(self, account: Account, state: State) -> bool:
+        """The same where nobody else reads, so that the state is the one to believe, and nothing has to be waited for.
+
+        False where that is not so: nothing is done then.
+        """
+        writer = self._writer
+        if self._keeper.is_shared or (writer is not None and writer.is_full):
+            return False
+        if writer is not None and state.snapshot.is_terminal:
+            self._note(writer, account, state)
+        return True
+
+    def _note(self, writer: Writer, account: Account, state: State) -> None:
+        writer.note().keep(self._keys.of(account, state.ref), pack(state), state.fetched_at)
 
     def dropped(self, account: Account, state: State) -> Awaitable[None]:
         """Take note that there is no room any more for a state among those at hand."""

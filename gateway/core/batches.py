@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from adapters.base import Account
 from adapters.clock import Clock
-from adapters.deadline import within
 from adapters.errors import BatchError, Expired, NotFound, UpstreamTimeout
 from adapters.http import Fetched, Funnel, Priority
 from adapters.model import BatchRef
@@ -24,7 +23,7 @@ from adapters.registry import ADAPTERS
 from gateway.core.accounts import EVERYTHING, Accounts, Scope
 from gateway.core.archive import Archive
 from gateway.core.freshness import Freshness
-from gateway.core.inflight import InFlight
+from gateway.core.inflight import InFlight, Patience
 from gateway.core.observer import UNOBSERVED, Answered, CoreObserver
 from gateway.core.state import Reading, State, adopt, is_forgotten, merge, next_version
 from gateway.core.states import States
@@ -68,6 +67,7 @@ class Batches:
         self._freshness = freshness
         self._clock = clock
         self._timeout = timeout
+        self._patience = Patience(clock, timeout + _LAST_WORDS)
         self._observer = observer
         self._states = States(lifetimes.max_entries, lifetimes.max_bytes)
         self._inflight: InFlight[BatchRef, State] = InFlight()
@@ -148,8 +148,7 @@ class Batches:
             if is_joined:
                 self.funnel.hurry(ref, self._timeout)
             try:
-                with within(self._clock, self._timeout + _LAST_WORDS):
-                    return await self._inflight.ask(ref, lambda: self._ask(ref, Priority.QUERY))
+                return await self._inflight.ask(ref, lambda: self._ask(ref, Priority.QUERY), self._patience)
             except TimeoutError:
                 title = ADAPTERS[self.accounts[ref.account].marketplace].title
                 raise UpstreamTimeout(f"{title} has not answered yet: ask again in a moment.") from None
@@ -253,7 +252,12 @@ class Batches:
         self._missing.pop(ref, None)
         if old is None or state.version != old.version:
             self._observer.changed(state)
-            state = await self._keep(state, self._archive.put)
+            if self._archive.put_at_once(self.accounts[ref.account], state):
+                self._states.put(state)
+                if self._states.dropped:
+                    await self._let_go()
+            else:
+                state = await self._keep(state, self._archive.put)
         elif self._archive.is_shared:
             state = await self._keep(replace(state, asked=fetched.asked), self._archive.confirm)
         else:

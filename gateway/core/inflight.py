@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from adapters.clock import Clock
+from adapters.deadline import after
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 Question = Callable[[], Coroutine[Any, Any, V]]
+
+
+class Patience(NamedTuple):
+    """How many seconds of a clock a caller waits."""
+
+    clock: Clock
+    seconds: float
 
 
 class InFlight(Generic[K, V]):
@@ -23,15 +33,18 @@ class InFlight(Generic[K, V]):
     def __contains__(self, key: K) -> bool:
         return key in self._asked
 
-    def ask(self, key: K, question: Question[V]) -> Coroutine[Any, Any, V]:
-        """The answer of the running question of that key, or of a new one. Its exception reaches every caller."""
-        return _unharmed(self.start(key, question))
+    def ask(self, key: K, question: Question[V], patience: Patience | None = None) -> Coroutine[Any, Any, V]:
+        """The answer of the running question of that key, or of a new one. Its exception reaches every caller.
+
+        Raises `TimeoutError` where the caller has no more patience; the question goes on.
+        """
+        return _unharmed(self.start(key, question), patience)
 
     async def lead(self, key: K, question: Question[V]) -> V:
         """The same for a caller that never leaves before its answer: a new question is asked in its own task."""
         running = self._asked.get(key)
         if running is not None:
-            return await _unharmed(running)
+            return await _unharmed(running, None)
         answer: asyncio.Future[V] = asyncio.get_running_loop().create_future()
         self._asked[key] = answer
         try:
@@ -72,19 +85,24 @@ class InFlight(Generic[K, V]):
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _unharmed(answer: asyncio.Future[V]) -> V:
-    """The answer, for a caller that may leave: as `asyncio.shield`, at half its price."""
+async def _unharmed(answer: asyncio.Future[V], patience: Patience | None) -> V:
+    """The answer, for a caller that may leave: as `asyncio.shield` and `asyncio.timeout`, at half their price."""
     if not answer.done():
         woken = answer.get_loop().create_future()
 
-        def wake(_: object) -> None:
+        def wake(_: object = None) -> None:
             if not woken.done():
                 woken.set_result(None)
 
         answer.add_done_callback(wake)
+        call_off = None if patience is None else after(patience.clock, patience.seconds, wake)
         try:
             await woken
-        except BaseException:
-            answer.remove_done_callback(wake)
-            raise
+        finally:
+            if call_off is not None:
+                call_off()
+            if not answer.done():
+                answer.remove_done_callback(wake)
+        if not answer.done():
+            raise TimeoutError
     return answer.result()

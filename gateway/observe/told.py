@@ -39,4 +39,8 @@ class Told(logging.LogRecord):
 
 def tell(log: logging.Logger, level: int, event: str, fields: Mapping[str, Any]) -> None:
     """Log an event; the level was looked at before."""
-    log.handle(Told(log.name, level, event, fields))
+    record = Told(log.name, level, event, fields)
+    if log.filters or log.disabled:
+        log.handle(record)
+    else:
+        log.callHandlers(record)

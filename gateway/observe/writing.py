@@ -33,6 +33,14 @@ class LineHandler(logging.Handler):
         self._size = 0
         self._is_waiting = False
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Called for each record; as the base does it, in one step where nothing is filtered."""
+        if self.filters or self.lock is None:
+            return super().handle(record)
+        with self.lock:
+            self.emit(record)
+        return True
+
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record."""
         try:

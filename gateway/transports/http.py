@@ -67,6 +67,8 @@ class Read(NamedTuple):
     body: bytes
     context: Any
     """What the operation's resolvers may touch."""
+    since: object
+    """The generation of what is remembered, when the head was found there."""
     is_counted: bool
     """Whether it was counted already among the operations that its client may start."""
 
@@ -160,7 +162,7 @@ class HttpTransport:
     ) -> _Streaming | None:
         if not read.is_counted:
             await self._count(client)
-        return await self._answer_request(scope, live, client, accepted, decode(read.body), context=read.context)
+        return await self._answer_request(scope, live, client, accepted, decode(read.body), read=read)
 
     async def _answer_request(
         self,
@@ -170,7 +172,7 @@ class HttpTransport:
         accepted: tuple[Media, ...],
         request: OperationRequest,
         if_none_match: bytes | None = None,
-        context: object = None,
+        read: Read | None = None,
     ) -> _Streaming | None:
         try:
             try:
@@ -190,7 +192,7 @@ class HttpTransport:
         if is_get and self._caching is not None and _TICKET not in scope["query_string"]:
             await self._run_kept(live, prepared, client, media, self._caching, if_none_match)
         else:
-            await self._run_plainly(scope, live, prepared, client, media, context or self._context(client))
+            await self._run_plainly(scope, live, prepared, client, media, read)
         return None
 
     async def _answer_errors(
@@ -205,10 +207,13 @@ class HttpTransport:
         return None
 
     async def _run_plainly(
-        self, scope: Scope, live: HttpQuery, prepared: Prepared, client: Client, media: Media, context: object
+        self, scope: Scope, live: HttpQuery, prepared: Prepared, client: Client, media: Media, read: Read | None
     ) -> None:
         remember = self.remember
-        since = None if remember is None else remember.generation
+        if read is not None:
+            context, since = read.context, read.since
+        else:
+            context, since = self._context(client), None if remember is None else remember.generation
         self._take_place(prepared, client)
         try:
             result = self._engine.run(prepared, context)
@@ -219,7 +224,7 @@ class HttpTransport:
         parting = self._parting()
         if parting or not live.answer_whole(media, body):
             await live.answer(answer(200, media, body, parting))
-        if live.is_familiar and not is_at_once:
+        if read is not None and not is_at_once:
             return  # its head is known, and its body says nothing that could be answered again at once
         if remember is not None and (sent := live.sent) is not None and remember.generation == since:
             remember(sent, scope, client, media, prepared, context)

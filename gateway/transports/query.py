@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar, Final
+from typing import Final
 
 from adapters.clock import Clock
 from gateway.transports.limits import TransportLimits
@@ -27,9 +27,6 @@ class HttpQuery(Live):
         self.is_read = False
         self._last_call: asyncio.TimerHandle | None = None
         self._watching: asyncio.Task[None] | None = None
-
-    is_familiar: ClassVar[bool] = False
-    """Whether its head was known before it came."""
 
     @property
     def sent(self) -> Sent | None:
