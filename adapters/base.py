@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -15,13 +15,15 @@ from adapters.errors import UpstreamError
 from adapters.model import Operation, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, gc=False):
     """One call to a marketplace. `headers` hold secrets, so they stay out of the repr."""
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Request(method={self.method!r}, url={self.url!r})"
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):

@@ -6,9 +6,10 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from adapters.base import Account, Adapter, Answer, Request
 from adapters.breaker import Breaker, BreakerState, Pass
@@ -33,8 +34,7 @@ _THROTTLED: Final = 1.0
 """Seconds that all calls wait after a "too many requests" that says nothing about time."""
 
 
-@dataclass(slots=True)
-class Question:
+class Question(msgspec.Struct):
     """One question about one batch, which may take several calls: who waits, how long and how much it may take."""
 
     ref: BatchRef

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Final, NamedTuple
+from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 from msgspec import Raw
@@ -252,7 +252,7 @@ _READ: Final = tuple(
 )
 
 
-class _Opened(NamedTuple):
+class _Opened(msgspec.Struct, frozen=True):
     """An answer's own members, read or as bytes, its items if they are listed, and its text."""
 
     members: dict[str, Any]

@@ -243,12 +243,12 @@ class Batches:
         now = self._clock.monotonic()
         if old is not None and fetched.snapshot is old.snapshot and self._is_confirmed_alone(old, now):
             return self._confirmed(old.again(fetched.fetched_at, now))
-        if is_forgotten(old, fetched.snapshot, self._clock.now()):
+        if old is not None and is_forgotten(old, fetched.snapshot, self._clock.now()):
             raise self._expired(ref)
         version = next_version(old, fetched.fetched_at)
         follows = old.version if old is not None else ""
         new = State(ref, fetched.snapshot, fetched.answers, fetched.fetched_at, now, version, fetched.asked, follows)
-        state = merge(old, new)
+        state = new if old is None else merge(old, new)
         self._missing.pop(ref, None)
         if old is None or state.version != old.version:
             self._observer.changed(state)

@@ -25,6 +25,7 @@ from gateway.observe.words import Labels, unknown_words
 
 log: Final = logging.getLogger(__name__)
 
+_HOW: Final = {how: how.value for how in Answered}
 _EXPECTED: Final = frozenset({ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED})
 """Everyday answers, which say nothing about the gateway or the marketplace."""
 
@@ -60,11 +61,11 @@ class Observation:
 
     def answered(self, account: str, how: Answered) -> None:
         """Count a lookup, or what became of it."""
-        who = self._who(account)
+        metrics = self.metrics
         if how is Answered.STALE:
-            self.metrics.stale.add(*who)
+            metrics.stale.add(metrics.marketplaces[account], account)
         else:
-            self.metrics.lookups.add(*who, how.value)
+            metrics.lookups.add(metrics.marketplaces[account], account, _HOW[how])
 
     def asking(self, ref: BatchRef, *, is_watch: bool, is_joined: bool) -> AbstractContextManager[None]:
         """Trace the wait, and log a failure."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+import msgspec
 
 from gateway.engine.engine import Engine
 from gateway.engine.errors import unexpected
@@ -61,7 +63,7 @@ _Streaming = tuple[Media, Prepared | RequestError, Client]
 """What is to be streamed, in which form, to whom."""
 
 
-class Read(NamedTuple):
+class Read(msgspec.Struct, frozen=True):
     """A request whose head is known: what was read of it."""
 
     body: bytes

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, NamedTuple, Protocol
 
+import msgspec
+
 from gateway.engine.operation import Prepared
 from gateway.transports.clients import Client
 from gateway.transports.negotiation import Media
@@ -65,7 +67,7 @@ class Informed(Protocol):
         ...
 
 
-class Familiar(NamedTuple):
+class Familiar(msgspec.Struct, frozen=True):
     """What a head says that came before."""
 
     scope: Scope
