@@ -63,9 +63,9 @@ class SharedAnswers:
     def run(self, prepared: Prepared, context: Context, make: Make) -> bytes | Awaitable[bytes]:
         """The answer that is kept, or what `make` answers."""
         asked = prepared.identity()
-        if (found := self.at_hand(asked, context)) is not None:
-            return found
         key = (*asked, self._share(context))
+        if key in self._kept and (found := self.at_hand(asked, context)) is not None:
+            return found
         if (made_elsewhere := self._makings.of(key)) is not None:
             return self._join(made_elsewhere, asked, prepared, context, make)
         return self._make(key, prepared, context, make)

@@ -40,9 +40,8 @@ class Archive:
 
     def may_hold(self, account: Account, ref: BatchRef) -> bool:
         """False where nothing is kept about the batch, as far as this process knows; at once."""
-        if self._keeper.may_hold(account, ref):
-            return True
-        return self._store is not None and self._store.may_hold(self._keys.of(account, ref))
+        key = self._keys.of(account, ref)
+        return self._keeper.may_hold(key) or (self._store is not None and self._store.may_hold(key))
 
     async def get(self, account: Account, ref: BatchRef) -> State | None:
         """The kept state, read again, or None. It counts as last checked when it was fetched."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from adapters.model import BatchRef
 
@@ -11,7 +13,7 @@ _MANY: Final = 1_000
 _LARGE: Final = 64 * 1024 * 1024
 
 
-class Result(NamedTuple):
+class Result(msgspec.Struct, frozen=True, gc=False):
     """A kept state as bytes, and when it was read."""
 
     value: bytes
@@ -41,7 +43,9 @@ class Changes:
     def keep(self, key: str, value: bytes, at: datetime) -> None:
         """Keep a result."""
         old = self.results.pop(key, None)
-        self.bytes += len(value) - (len(old.value) if old is not None else 0)
+        if old is not None:
+            self.bytes -= len(old.value)
+        self.bytes += len(value)
         self.results[key] = Result(value, at)
 
     def watch(self, ref: BatchRef, born: datetime) -> None:

@@ -21,8 +21,8 @@ class Keeper(Protocol):
         """True where other processes put states into it, so that it may know more than this one."""
         ...
 
-    def may_hold(self, account: Account, ref: BatchRef) -> bool:
-        """False where it surely keeps nothing about the batch; at once."""
+    def may_hold(self, key: str) -> bool:
+        """False where it surely keeps nothing under a batch's key (`StorageKeys`); at once."""
         ...
 
     async def get(self, account: Account, ref: BatchRef) -> State | None:
@@ -67,9 +67,9 @@ class OwnKeeper:
         self._clock = clock
         self._keys = StorageKeys()
 
-    def may_hold(self, account: Account, ref: BatchRef) -> bool:
+    def may_hold(self, key: str) -> bool:
         """False where the cache surely keeps nothing about the batch."""
-        return self._cache.may_hold(self._keys.of(account, ref))
+        return self._cache.may_hold(key)
 
     async def get(self, account: Account, ref: BatchRef) -> State | None:
         """The kept state, read again, or None."""

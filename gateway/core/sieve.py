@@ -33,7 +33,16 @@ class Sieve:
         found >>= _BITS
         bits[found >> 3 & _BYTE] |= 1 << (found & 7)
 
-    def update(self, keys: Iterable[str]) -> None:
-        """Remember several."""
+    def admit(self, keys: Iterable[str]) -> list[str]:
+        """Remember several; those that were perhaps remembered before come back."""
+        bits, known = self._bits, list[str]()
         for key in keys:
-            self.add(key)
+            found = hash(key)
+            first, second = found >> 3 & _BYTE, found >> _BITS + 3 & _BYTE
+            one, other = 1 << (found & 7), 1 << (found >> _BITS & 7)
+            if bits[first] & one and bits[second] & other:
+                known.append(key)
+            else:
+                bits[first] |= one
+                bits[second] |= other
+        return known

@@ -117,7 +117,7 @@ class Store:
 
         last = ""
         while (keys := await self._use("read", read)) is not None:
-            self._keys.update(keys)
+            self._keys.admit(keys)
             if len(keys) < _LEARNED_AT_ONCE:
                 self._knows_keys = True
                 return
@@ -146,8 +146,7 @@ class Store:
         """Write it all, in one transaction; the oldest results make room."""
 
         async def write(db: aiosqlite.Connection) -> None:
-            replaced = await self._size(db, [key for key in changes.results if key in self._keys])
-            self._keys.update(changes.results)
+            replaced = await self._size(db, self._keys.admit(changes.results))
             sizes: list[int] = []
             if changes.results:
                 await db.executemany(
@@ -239,10 +238,11 @@ class Store:
 
 def _rows(results: Mapping[str, Result], sizes: list[int]) -> Iterator[tuple[str, bytes, int, float]]:
     """Rows to be written, made one by one where they are written: beside the event loop."""
-    for key, (value, at) in results.items():
+    for key, result in results.items():
+        value = result.value
         packed = zlib.compress(value, 1) if len(value) >= _WORTH_COMPRESSING else _PLAIN + value
         sizes.append(len(packed))
-        yield key, packed, len(packed), at.timestamp()
+        yield key, packed, len(packed), result.at.timestamp()
 
 
 async def _scalar(db: aiosqlite.Connection, query: str, *parameters: Any) -> int:

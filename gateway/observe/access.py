@@ -84,10 +84,12 @@ class Access:
 
 
 def _tell(method: str | None, path: str, status: int, came: float, peer: str | None) -> None:
-    """`method` is None for a socket."""
-    level = logging.DEBUG if path.startswith(_QUIET) else logging.INFO
-    if not _log.isEnabledFor(level):
-        return
+    """`method` is None for a socket. That events of level INFO are wanted was looked at before."""
+    level = logging.INFO
+    if path.startswith(_QUIET):
+        level = logging.DEBUG
+        if not _log.isEnabledFor(level):
+            return
     fields: dict[str, Any] = {} if method is None else {"method": method}
     fields["path"] = path
     fields["status"] = status

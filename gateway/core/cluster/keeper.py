@@ -51,7 +51,7 @@ class SharedKeeper:
         self._owed: OrderedDict[BatchRef, tuple[Account, State, float]] = OrderedDict()
         self._owed_bytes = 0
 
-    def may_hold(self, account: Account, ref: BatchRef) -> bool:  # noqa: ARG002 - others write
+    def may_hold(self, key: str) -> bool:  # noqa: ARG002 - others write
         """Return True: another replica may have read any batch."""
         return True
 
