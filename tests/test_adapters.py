@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from datetime import UTC, datetime
@@ -307,3 +308,13 @@ def test_each_marketplace_has_a_handful_of_recorded_answers(marketplace: str) ->
 @every_source
 def test_each_source_has_a_recorded_answer(source: str) -> None:
     assert any(one.source == source for one in ALL)
+
+
+def test_a_snapshot_is_little_to_walk_through_for_the_garbage_collector() -> None:
+    """Thousands are kept. Two objects are the envelope's model; the others are failures, and what is SureCart's own."""
+    gc.collect()
+    before = len(gc.get_objects())
+    kept = [one.play().snapshot for one in READ for _ in range(30)]
+    gc.collect()
+    walked = (len(gc.get_objects()) - before) / len(kept)
+    assert walked < 5, kept[0]
