@@ -49,6 +49,10 @@ class Speaker(ResponseHandler):
         self._listen(has_body=method != "HEAD")
         self.transport.write(sent)
 
+    def rest(self) -> None:
+        """The answer was read whole: whatever comes before the next request was not asked for, and ends all of it."""
+        self._parser = None
+
     def _listen(self, *, has_body: bool) -> None:
         """Let aiohttp's parser read the next answer."""
         self.set_response_params(
@@ -91,7 +95,7 @@ class Connector(aiohttp.TCPConnector):
 class Free:
     """Connections that are not used for the moment, by where they lead to; the one that was used last is lent first.
 
-    aiohttp's pool counts them as lent. One that was not used for `seconds` is given back to it, which closes it soon.
+    aiohttp's pool counts them as lent. One that was not used for `seconds` is closed.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -103,9 +107,10 @@ class Free:
         """One of them, if there is one that seems to be good."""
         kept = self._kept.get(where)
         while kept:
-            connection, _ = kept.pop()
+            connection, since = kept.pop()
             speaker = connection.protocol
-            if isinstance(speaker, Speaker) and speaker.is_free:
+            is_young = asyncio.get_running_loop().time() - since <= self._seconds
+            if is_young and isinstance(speaker, Speaker) and speaker.is_free:
                 return connection
             connection.close()
         return None

@@ -148,12 +148,12 @@ class Line:
 
     def _enter_at_once(self, question: Question) -> tuple[Permit, Pass] | None:
         """The same where nobody has to wait; None where that takes longer, or ends in a refusal."""
-        permit = self.budget.at_once(question.priority)
-        if permit is None:
-            return None
         given = self.breaker.enter(self._clock.monotonic())
         if given is None:
-            permit.cancel()
+            return None
+        permit = self.budget.at_once(question.priority)
+        if permit is None:
+            self.breaker.abandon(given)
             return None
         return permit, given
 

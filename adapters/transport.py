@@ -121,8 +121,9 @@ class AiohttpTransport(Transport):
             connection.close()
             raise
         if isinstance(answer.body, bytes):
-            if self._connecting:
-                connection.release()  # somebody may wait until there is room for another connection
+            speaker.rest()
+            if self._connecting or not speaker.is_free:
+                connection.release()  # somebody may wait until there is room for another one, or this one is over
             else:
                 self._free.put(request.origin, connection)
         return answer

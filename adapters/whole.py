@@ -24,11 +24,12 @@ _BARE: Final = frozenset((b"204", b"304"))
 _DIGITS: Final = re.compile(rb"[0-9]{1,9}")
 _TELLING: Final = {
     written: name
-    for name in (b"content-length", b"connection", b"transfer-encoding", b"upgrade")
+    for name in (b"content-length", b"connection", b"proxy-connection", b"transfer-encoding", b"upgrade")
     for written in (name, name.title())
 }
 """Headers that say how the answer is to be read, as they are mostly written."""
-_INITIALS: Final = frozenset(b"cCtTuU")
+_INITIALS: Final = frozenset(b"cCpPtTuU")
+_PERSISTENCE: Final = (b"connection", b"proxy-connection")
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -63,7 +64,7 @@ def read_whole(data: bytes) -> Whole | None:
                 continue
         if kind == b"content-length" and length is None and _DIGITS.fullmatch(value):
             length = value
-        elif kind == b"connection" and value.lower() in {b"close", b"keep-alive"}:
+        elif kind in _PERSISTENCE and value.lower() in {b"close", b"keep-alive"}:
             is_last = is_last or value.lower() == b"close"
         else:
             return None

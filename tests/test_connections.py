@@ -40,6 +40,8 @@ HEADERS = (
         b"Connection: close, x",
         b"Connection: upgrade",
         b"Upgrade: h2c",
+        b"Proxy-Connection: close",
+        b"proxy-connection: keep-alive",
     ),
     *(b"Transfer-Encoding: chunked", b"transfer-encoding: identity", b"Content-Length: 3", b"Content-Encoding: gzip"),
     *(b"Keep-Alive: timeout=5", b" folded", b"no colon", b": no name", b"Na me: x", b"Empty:", b"Nul: \0", b"Bell: \a"),
@@ -182,6 +184,39 @@ async def test_a_caller_that_leaves_takes_its_connection_along() -> None:
         answer = await calls.ask("/next")
         assert isinstance(answer, Answer)
         assert answer.body == b"/next"
+        assert server.connections == 2
+        await calls.wire.aclose()
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+async def test_a_connection_that_is_over_is_closed_at_once(is_whole: bool) -> None:
+    async def once(call: Call) -> None:
+        if is_whole:
+            await call.answer(b"{}", "200 OK", "Connection: close")
+        else:
+            head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+            await call.send(head + b"2\r\n{}\r\n0\r\n\r\n")
+
+    async with ChaosServer(once) as server:
+        calls = Calls(server, keepalive=600)
+        await asyncio.gather(*(calls.ask() for _ in range(5)))
+        assert await server.all_closed()
+        await calls.wire.aclose()
+
+
+async def test_half_an_answer_that_nobody_asked_for_ends_a_connection_too() -> None:
+    async def one_and_a_half(call: Call) -> None:
+        await call.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n0\r\n\r\n")
+        await asyncio.sleep(0.05)
+        await call.send(b"HTTP/1.1 200 OK\r\nContent-Le")
+
+    async with ChaosServer(one_and_a_half) as server:
+        calls = Calls(server)
+        for _ in range(2):
+            answer = await calls.ask()
+            assert isinstance(answer, Answer)
+            assert answer.body == b"first"
+            await asyncio.sleep(0.2)
         assert server.connections == 2
         await calls.wire.aclose()
 

@@ -337,3 +337,37 @@ async def test_a_connection_is_closed_when_it_was_idle_and_not_while_it_waits(sa
         async with asyncio.timeout(30):
             while not connection.wire.is_closed:  # noqa: ASYNC110  # nothing tells
                 await asyncio.sleep(0.005)
+
+
+async def test_a_connection_that_has_ended_does_not_wait_for_the_garbage_collector(sandbox: str) -> None:
+    async with gateway(settings_of(sandbox)) as app:
+        connection = await known(app, asking("done-1"))
+        left = weakref.ref(connection.protocol)
+        gc.disable()
+        try:
+            connection.protocol.timeout_keep_alive_task.cancel()
+            connection.close()
+            del connection.protocol.follow, connection.protocol
+            await turns()
+            assert left() is None
+        finally:
+            gc.enable()
+
+
+async def test_who_is_answered_hears_of_the_end_with_others_behind(sandbox: str) -> None:
+    async with gateway(settings_of(sandbox)) as app:
+        connection = await known(app, asking("done-00000-1"))
+        connection.begin(asking("done-l3000-2"))
+        connection.protocol.data_received(asking("done-l3000-3"))
+        endpoint = app._graphql
+        assert endpoint is not None
+        await turns()
+        assert endpoint.dump()["live"] == 1
+        running = connection.protocol._running
+        assert running is not connection.protocol.cycle
+        connection.close()
+        assert running.disconnected
+        async with asyncio.timeout(30):
+            while endpoint.dump()["live"]:  # noqa: ASYNC110  # nothing tells
+                await asyncio.sleep(0.005)
+        assert connection.answer == b""

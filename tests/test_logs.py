@@ -222,12 +222,13 @@ def test_each_request_has_a_line_and_its_id(sandbox: str) -> None:
         assert answer.headers["x-request-id"] == "front-end.7"
         assert httpx.get(f"{url}/healthz", trust_env=False).headers["x-request-id"]
         assert httpx.get(f"{url}/%0Anothing%1b", trust_env=False).status_code == 404
+        assert httpx.get(f"{url}/long/{'x' * 5_000}", trust_env=False).status_code == 404
         with connect(f"ws://{host}:{port}/graphql", subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]
             assert socket.response is not None
             socket_id = socket.response.headers["x-request-id"]
         until(lambda: "socket.closed" in stream.getvalue())
     told = lines(stream)
-    [request, missing] = [line for line in told if line["event"] == "http.request"]
+    [request, missing, long] = [line for line in told if line["event"] == "http.request"]
     assert (request["request_id"], request["method"], request["path"], request["status"]) == (
         "front-end.7",
         "POST",
@@ -237,6 +238,7 @@ def test_each_request_has_a_line_and_its_id(sandbox: str) -> None:
     assert request["seconds"] > 0
     assert request["peer"] == "127.0.0.1"
     assert (missing["path"], missing["status"]) == ("/\\nnothing\\x1b", 404)
+    assert long["path"] == f"/long/{'x' * 294}…"
     [closed] = [line for line in told if line["event"] == "socket.closed"]
     assert (closed["request_id"], closed["status"]) == (socket_id, 101)
     assert "planted" not in stream.getvalue()

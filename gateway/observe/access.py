@@ -20,6 +20,8 @@ from gateway.transports.responses import Message, Receive, Scope, Send
 _log: Final = logging.getLogger(__name__)
 _QUIET: Final = ("/healthz", "/readyz", "/metrics", "/_assets/")
 """Asked for all day by machines, or many at a time: told at debug only."""
+_LONGEST: Final = 400
+"""Characters of a path that wait to be written; fewer are."""
 _now: Final = time.perf_counter
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -91,7 +93,7 @@ def _tell(method: str | None, path: str, status: int, came: float, peer: str | N
         if not _log.isEnabledFor(level):
             return
     fields: dict[str, Any] = {} if method is None else {"method": method}
-    fields["path"] = path
+    fields["path"] = path if len(path) <= _LONGEST else path[:_LONGEST]  # it waits, with others, to be written
     fields["status"] = status
     fields["seconds"] = _now() - came
     fields["peer"] = peer

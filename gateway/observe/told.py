@@ -38,7 +38,7 @@ class Told(logging.LogRecord):
 
 
 def tell(log: logging.Logger, level: int, event: str, fields: Mapping[str, Any]) -> None:
-    """Log an event; the level was looked at before."""
+    """Log an event; the level was looked at before. `fields` are handed over: plain values, made lines of later."""
     record = Told(log.name, level, event, fields)
     if log.filters or log.disabled:
         log.handle(record)

@@ -20,7 +20,7 @@ _WAIT: Final = 0.1
 _ROOM: Final = 64 * 1024
 """Characters."""
 _TOLD: Final = 250
-"""About as many has the line of a request."""
+"""About as many has the line of a request; none has many more."""
 
 
 class LineHandler(logging.Handler):

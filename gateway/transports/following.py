@@ -27,9 +27,7 @@ class FollowingCycle(RequestResponseCycle):
     response_started = False
     waiting_for_100_continue = False
 
-    def __init__(  # pyright: ignore[reportMissingSuperCall] - see the class's module
-        self, protocol: HttpToolsProtocol, scope: Any, write: Callable[[bytes, bytes], None]
-    ) -> None:
+    def __init__(self, protocol: HttpToolsProtocol, scope: Any) -> None:  # pyright: ignore[reportMissingSuperCall]
         self.scope = scope
         self.transport = protocol.transport
         self.flow = protocol.flow
@@ -37,19 +35,18 @@ class FollowingCycle(RequestResponseCycle):
         self.default_headers = protocol.server_state.default_headers
         self.on_response = protocol.on_response_complete
         self.body = bytearray()
-        self._write = write
 
     @cached_property
     def message_event(self) -> asyncio.Event:  # type: ignore[override]
         """Most answers are there before anybody waits for this."""
         return asyncio.Event()
 
-    def write_whole(self, headers: bytes, body: bytes) -> bool:
+    def write_whole(self, write: Callable[[bytes, bytes], None], headers: bytes, body: bytes) -> bool:
         """See `Write`."""
         if self.disconnected or not self.keep_alive or self.flow.write_paused:
             return False
         self.response_started = self.response_complete = True
-        self._write(headers, body)
+        write(headers, body)
         if "message_event" in self.__dict__:
             self.message_event.set()
         self.on_response()

@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import Any, ClassVar, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from gateway.transports.bounded import BoundedProtocol
 from gateway.transports.following import FollowingCycle
@@ -29,6 +29,18 @@ class HttpProtocol(BoundedProtocol):
         """When the last one was answered at once."""
         self._started_with: object = None
         self._started = b""
+        self._running: Any = None
+        """The cycle that is being answered; uvicorn knows the one that came last."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called at each connection's end: whoever is being answered hears of it, also with others behind it."""
+        super().connection_lost(exc)
+        for cycle in (self._running, *(waiting for waiting, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self._running = None
+        self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
         """Called for whatever has arrived."""
@@ -80,6 +92,10 @@ class HttpProtocol(BoundedProtocol):
         self._sent = sent
         return False
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
     def _has_asked(self) -> bool:
         return cast("Any", self.cycle) is not None
 
@@ -87,8 +103,9 @@ class HttpProtocol(BoundedProtocol):
         """Have a request answered as uvicorn does once it has parsed one."""
         self._silence()
         scope = {**familiar.scope, "extensions": self._extensions}
-        self.cycle = cycle = FollowingCycle(self, scope, self._write)
-        application = partial(familiar.application, sent=sent, write=cycle.write_whole)
+        self.cycle = cycle = FollowingCycle(self, scope)
+        write = partial(cycle.write_whole, self._write)
+        application = partial(familiar.application, sent=sent, write=write)
         self._start_asgi_task(cycle, cast("Any", application))
 
     def _write(self, headers: bytes, body: bytes) -> None:
