@@ -3,18 +3,19 @@
 Measured (tests/bench/transport.py: CPU µs a call, one core, 1-item answer, upstream in another process):
 
     in flight                               1       8      32      40
-    httpx.AsyncClient, its own pool     1,588   2,384   3,012   3,094
-    httpx.AsyncClient over httpx-aiohttp  625     649     622     527
-    httpx-aiohttp's transport alone       333     318     344     358
-    aiohttp, bare                         208     157     141     142
-    this transport, by httpx's door       216     203     188     195
-    this transport, requests made once     66      54      53      52
+    httpx.AsyncClient, its own pool       756   1,053   1,255   1,424
+    httpx.AsyncClient over httpx-aiohttp  303     260     261     263
+    httpx-aiohttp's transport alone       200     155     152     150
+    aiohttp, bare                         125      68      62      62
+    this transport, by httpx's door       130      83      82      79
+    this transport, requests made once     50      15      15      16
 
 So: aiohttp's pool, TLS, proxies and parser, and neither `httpx.AsyncClient` nor `aiohttp.ClientSession` in front. What
 the two add (redirects, a cookie jar, authentication, the environment's proxies, repeating what broke) is all refused
 here, and what they build for each call costs four times what sending and reading it does. What is left of httpx is its
 language: `httpx.AsyncBaseTransport`, through which tests answer with `httpx.MockTransport`. Connections are lent by
-`aiohttp.TCPConnector`; what is said on them is said here: one write, and the answer as aiohttp's parser cuts it.
+`aiohttp.TCPConnector`; what is said on them is said here: one write, and the answer as it came where it came whole,
+else as aiohttp's parser cuts it (`adapters/connections.py`).
 """
 
 from __future__ import annotations
