@@ -204,6 +204,17 @@ async def test_a_connection_that_is_over_is_closed_at_once(is_whole: bool) -> No
         await calls.wire.aclose()
 
 
+async def ask_twice_over_two_connections(server: ChaosServer) -> None:
+    calls = Calls(server)
+    for _ in range(2):
+        answer = await calls.ask()
+        assert isinstance(answer, Answer)
+        assert answer.body == b"first"
+        await asyncio.sleep(0.2)
+    assert server.connections == 2
+    await calls.wire.aclose()
+
+
 async def test_half_an_answer_that_nobody_asked_for_ends_a_connection_too() -> None:
     async def one_and_a_half(call: Call) -> None:
         await call.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n0\r\n\r\n")
@@ -211,14 +222,7 @@ async def test_half_an_answer_that_nobody_asked_for_ends_a_connection_too() -> N
         await call.send(b"HTTP/1.1 200 OK\r\nContent-Le")
 
     async with ChaosServer(one_and_a_half) as server:
-        calls = Calls(server)
-        for _ in range(2):
-            answer = await calls.ask()
-            assert isinstance(answer, Answer)
-            assert answer.body == b"first"
-            await asyncio.sleep(0.2)
-        assert server.connections == 2
-        await calls.wire.aclose()
+        await ask_twice_over_two_connections(server)
 
 
 @pytest.mark.parametrize("pieces", [2, 3, 7])
@@ -247,11 +251,4 @@ async def test_what_nobody_asked_for_is_no_answer() -> None:
         await call.answer(b"unasked")
 
     async with ChaosServer(twice) as server:
-        calls = Calls(server)
-        for _ in range(2):
-            answer = await calls.ask()
-            assert isinstance(answer, Answer)
-            assert answer.body == b"first"
-            await asyncio.sleep(0.2)
-        assert server.connections == 2
-        await calls.wire.aclose()
+        await ask_twice_over_two_connections(server)

@@ -76,8 +76,7 @@ class Doorkeeper:
     @property
     def generation(self) -> tuple[int, int]:
         """Other numbers where somebody who was let in may be out now, by more than the end of a token's term."""
-        jwt = self._jwt
-        return self._replaced, 0 if jwt is None else jwt.generation
+        return self._replaced, 0 if self._jwt is None else self._jwt.generation
 
     def is_out(self, client: Client) -> bool:
         """True for somebody who would not be let in again in the same way, with the same accounts."""

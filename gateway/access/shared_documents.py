@@ -32,9 +32,9 @@ if redis.call('EXISTS', texts, used, size) < 3 then redis.call('DEL', texts, use
 if redis.call('HSETNX', texts, ARGV[1], ARGV[2]) == 1 then redis.call('INCRBY', size, #ARGV[2]) end
 redis.call('ZADD', used, now(), ARGV[1])
 while redis.call('ZCARD', used) > tonumber(ARGV[3]) or tonumber(redis.call('GET', size) or 0) > tonumber(ARGV[4]) do
-  local oldest, next = unpack(redis.call('ZRANGE', used, 0, 1))
+  local oldest, second = unpack(redis.call('ZRANGE', used, 0, 1))
   if not oldest then break end
-  if oldest == ARGV[1] and next then oldest = next end  -- of one millisecond, it is the younger one all the same
+  if oldest == ARGV[1] and second then oldest = second end  -- of one millisecond, it is the younger one all the same
   redis.call('DECRBY', size, redis.call('HSTRLEN', texts, oldest))
   redis.call('HDEL', texts, oldest)
   redis.call('ZREM', used, oldest)

@@ -26,13 +26,6 @@ class Sieve:
         found >>= _BITS
         return bool(bits[found >> 3 & _BYTE] & 1 << (found & 7))
 
-    def add(self, key: str) -> None:
-        """Remember a key."""
-        found, bits = hash(key), self._bits
-        bits[found >> 3 & _BYTE] |= 1 << (found & 7)
-        found >>= _BITS
-        bits[found >> 3 & _BYTE] |= 1 << (found & 7)
-
     def admit(self, keys: Iterable[str]) -> list[str]:
         """Remember several; those that were perhaps remembered before come back."""
         bits, known = self._bits, list[str]()
